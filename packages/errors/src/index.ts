@@ -1,0 +1,11 @@
+export {
+  CodedError,
+  type CodedErrorInit,
+  coerceError,
+  deserializeError,
+  type ErrorDetails,
+  type SerializedError,
+} from './coded-error.js'
+export { defineErrors, type ErrorRow, type ErrorTable, type RaiseOptions } from './define-errors.js'
+export { assertNever } from './assert-never.js'
+export { ERROR_KINDS, type ErrorKind, type Fault, FAULTS } from './kinds.js'

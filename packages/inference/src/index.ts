@@ -1,0 +1,6 @@
+export type {
+  InferenceRuntime,
+  InferenceSession,
+  SessionOptions,
+  ValueDescription,
+} from './runtime.js'
