@@ -1,3 +1,4 @@
+export { assertNever } from './assert-never.js'
 export {
   CodedError,
   type CodedErrorInit,
@@ -7,5 +8,4 @@ export {
   type SerializedError,
 } from './coded-error.js'
 export { defineErrors, type ErrorRow, type ErrorTable, type RaiseOptions } from './define-errors.js'
-export { assertNever } from './assert-never.js'
 export { ERROR_KINDS, type ErrorKind, type Fault, FAULTS } from './kinds.js'
