@@ -14,6 +14,10 @@ export type TensorData =
       readonly location: string
       readonly offset: number
       readonly length: number
+      /** SHA-1 of the file in hexadecimal, where the model states it. */
+      readonly checksum?: string
+      /** Further `external_data` entries, which the specification does not know. */
+      readonly otherEntries?: readonly { readonly key: string; readonly value: string }[]
     }
 
 /** A constant tensor as it stands in a model. */
@@ -21,6 +25,10 @@ export interface Tensor {
   readonly dataType: DataType
   readonly dims: readonly number[]
   readonly data: TensorData
+  /** A name of its own, where an attribute's tensor has one; an initializer's name is its key. */
+  readonly name?: string
+  readonly docString?: string
+  readonly metadataProps?: readonly { readonly key: string; readonly value: string }[]
 }
 
 export type NumericArray =
