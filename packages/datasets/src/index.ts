@@ -1,1 +1,24 @@
-export {}
+export type { ArraySource } from './array-source.js'
+export { openArrays, type OpenOptions, UNNAMED_ARRAY } from './array-source.js'
+export {
+  type Batch,
+  type BatchOptions,
+  type Dataset,
+  type InputBinding,
+  openDataset,
+  type OpenDatasetOptions,
+} from './dataset.js'
+export type {
+  ArrayDescription,
+  DatasetCheck,
+  DatasetDescription,
+  LabelsDescription,
+} from './description.js'
+export { errors } from './errors.js'
+export { inspectDataset, type InspectOptions } from './inspect.js'
+export { type DatasetLimits, DEFAULT_LIMITS } from './limits.js'
+export { type DatasetMatch, matchDataset, type ModelInput, requireClassLabels } from './match.js'
+export { normalizeDataset } from './normalize.js'
+export { formatNpyHeader, type NpyDataType, type NpyHeader, parseNpyHeader } from './npy.js'
+export { bytesAccess, type ByteSink, type RandomAccess } from './random-access.js'
+export { type StoredEntry, writeStoredZip } from './zip-writer.js'

@@ -1,0 +1,213 @@
+// Does this data set fit that model? Answered from descriptions alone, before a job is accepted.
+import type { DataType } from '@pare/tensor'
+
+import { UNNAMED_ARRAY } from './array-source.js'
+import type { InputBinding } from './dataset.js'
+import type { ArrayDescription, DatasetDescription } from './description.js'
+import { errors } from './errors.js'
+
+/** An input of a model, as an inference session describes it. */
+export interface ModelInput {
+  readonly name: string
+  readonly dataType: DataType
+  /** A number is a fixed size, a string a named size, null unknown. Absent: unknown rank. */
+  readonly shape?: readonly (number | string | null)[]
+}
+
+export interface DatasetMatch {
+  /** Which array feeds which input. */
+  readonly inputs: readonly InputBinding[]
+  /** The batch size that the model insists on, or null when it takes any. */
+  readonly fixedBatchSize: number | null
+  /** Rows to add so that the last batch of a fixed size is full. */
+  readonly paddedSamples: number
+  /** Arrays that neither feed the model nor are labels. */
+  readonly unusedArrays: readonly string[]
+}
+
+/**
+ * Binds the arrays of a data set to the inputs of a model by name; a single unnamed array (`arr_0`)
+ * feeds a single input. The first dimension of every input is the batch. Throws
+ * `dataset_input_missing`, `dataset_dtype_mismatch` or `dataset_shape_mismatch`, each naming the
+ * array, what was expected, what is there, and the remedy.
+ */
+export function matchDataset(
+  dataset: Pick<DatasetDescription, 'arrays' | 'samples'> & {
+    readonly labels: { readonly name: string } | null
+  },
+  modelInputs: readonly ModelInput[],
+): DatasetMatch {
+  const candidates = dataset.arrays.filter(({ name }) => name !== dataset.labels?.name)
+  const inputs = modelInputs.map((input) => {
+    const array = findArray(input, candidates, { arrays: dataset.arrays, modelInputs })
+    checkDataType(input, array)
+    checkShape(input, array)
+    return { input: input.name, array: array.name }
+  })
+  checkNamedSizes(modelInputs, inputs, dataset.arrays)
+  const fixedBatchSize = findFixedBatchSize(modelInputs)
+  const overhang = fixedBatchSize === null ? 0 : dataset.samples % fixedBatchSize
+  const used = new Set(inputs.map(({ array }) => array))
+  return {
+    inputs,
+    fixedBatchSize,
+    paddedSamples: overhang === 0 ? 0 : fixedBatchSize! - overhang,
+    unusedArrays: candidates.map(({ name }) => name).filter((name) => !used.has(name)),
+  }
+}
+
+function findArray(
+  input: ModelInput,
+  candidates: readonly ArrayDescription[],
+  context: {
+    readonly arrays: readonly ArrayDescription[]
+    readonly modelInputs: readonly ModelInput[]
+  },
+): ArrayDescription {
+  const namesake = context.arrays.find(({ name }) => name === input.name)
+  if (namesake !== undefined) return namesake
+  const [only, second] = candidates
+  const isOnly = second === undefined && context.modelInputs.length === 1
+  if (only !== undefined && isOnly && only.name === UNNAMED_ARRAY) return only
+  const names = context.arrays.map(({ name }) => name)
+  throw errors.dataset_input_missing(
+    `the model's input "${input.name}" needs an array of that name; the data set has ${names.join(', ')}: save it with numpy.savez(path, **{"${input.name}": …})`,
+    {
+      details: {
+        input: input.name,
+        arrays: names,
+        expected: context.modelInputs.map((i) => i.name),
+      },
+    },
+  )
+}
+
+function checkDataType(input: ModelInput, array: ArrayDescription): void {
+  if (input.dataType === array.dataType) return
+  throw errors.dataset_dtype_mismatch(
+    `array "${array.name}" is ${array.dataType} and the model's input "${input.name}" takes ${input.dataType}: convert it with astype("${input.dataType}")`,
+    { details: { array: array.name, expected: input.dataType, got: array.dataType } },
+  )
+}
+
+function checkShape(input: ModelInput, array: ArrayDescription): void {
+  const { shape } = input
+  if (shape === undefined) return
+  const [, ...expected] = shape
+  const [, ...got] = array.dims
+  const fits =
+    shape.length === array.dims.length &&
+    expected.every((size, axis) => typeof size !== 'number' || size < 0 || size === got[axis])
+  if (fits) return
+  const wanted = `[${shape.map((size) => size ?? '?').join(', ')}]`
+  throw errors.dataset_shape_mismatch(
+    `array "${array.name}" has shape [${array.dims.join(', ')}] and the model's input "${input.name}" takes ${wanted}, where the first dimension is the batch: ${shapeRemedy(expected, got)}`,
+    { details: { array: array.name, expected: shape, got: array.dims } },
+  )
+}
+
+/** The usual mistakes by name; anything else is left to the reader. */
+function shapeRemedy(
+  expected: readonly (number | string | null)[],
+  got: readonly number[],
+): string {
+  const equal = (a: readonly unknown[], b: readonly unknown[]) =>
+    a.length === b.length && a.every((size, axis) => typeof size !== 'number' || size === b[axis])
+  const [height, width, channels] = got
+  if (got.length === 3 && equal(expected, [channels, height, width])) {
+    return 'move the channels to the front with transpose(0, 3, 1, 2)'
+  }
+  const [first, second, third] = got
+  if (got.length === 3 && equal(expected, [second, third, first])) {
+    return 'move the channels to the back with transpose(0, 2, 3, 1)'
+  }
+  if (expected[0] === 1 && equal(expected.slice(1), got)) {
+    return 'add the missing dimension with numpy.expand_dims(array, 1)'
+  }
+  if (expected.at(-1) === 1 && equal(expected.slice(0, -1), got)) {
+    return 'add the missing dimension with numpy.expand_dims(array, -1)'
+  }
+  if (expected.every((size) => typeof size === 'number')) {
+    const count = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1)
+    if (count(expected) === count(got)) {
+      return `reshape it with reshape(-1, ${expected.join(', ')})`
+    }
+  }
+  return 'prepare the data exactly as for the model itself'
+}
+
+/** A named size (a `dim_param`) stands for one size wherever it is used. */
+function checkNamedSizes(
+  modelInputs: readonly ModelInput[],
+  bindings: readonly InputBinding[],
+  arrays: readonly ArrayDescription[],
+): void {
+  const sizes = new Map<string, { readonly size: number; readonly array: string }>()
+  for (const [index, input] of modelInputs.entries()) {
+    const array = arrays.find(({ name }) => name === bindings[index]!.array)!
+    for (const [axis, param] of (input.shape ?? []).entries()) {
+      if (typeof param !== 'string' || param === '' || axis === 0) continue
+      const size = array.dims[axis]!
+      const earlier = sizes.get(param)
+      if (earlier !== undefined && earlier.size !== size) {
+        throw errors.dataset_shape_mismatch(
+          `the model's size "${param}" is ${earlier.size} in array "${earlier.array}" and ${size} in array "${array.name}": it must be the same`,
+          { details: { array: array.name, axis, expected: earlier.size, got: size } },
+        )
+      }
+      sizes.set(param, { size, array: array.name })
+    }
+  }
+}
+
+function findFixedBatchSize(modelInputs: readonly ModelInput[]): number | null {
+  const sizes = modelInputs.flatMap(({ name, shape }) => {
+    if (shape?.length === 0) {
+      throw errors.dataset_shape_mismatch(
+        `the model's input "${name}" is a single number: data sets feed inputs whose first dimension is the batch`,
+        { details: { array: name, expected: shape } },
+      )
+    }
+    const batch = shape?.[0]
+    return typeof batch === 'number' && batch >= 0 ? [{ name, batch }] : []
+  })
+  const [first] = sizes
+  const other = sizes.find(({ batch }) => batch !== first?.batch)
+  if (first !== undefined && other !== undefined) {
+    throw errors.dataset_shape_mismatch(
+      `the model's inputs "${first.name}" and "${other.name}" have different fixed batch sizes, ${first.batch} and ${other.batch}: export it with a dynamic batch`,
+      { details: { array: other.name, expected: first.batch, got: other.batch } },
+    )
+  }
+  return first?.batch ?? null
+}
+
+/**
+ * Can labels of this data set judge a model with `classes` scores? Throws `dataset_labels_missing`,
+ * `dataset_labels_not_classes` or `dataset_labels_out_of_range`.
+ */
+export function requireClassLabels(
+  dataset: Pick<DatasetDescription, 'arrays' | 'labels'>,
+  classes?: number,
+): void {
+  const { labels } = dataset
+  if (labels === null) {
+    const names = dataset.arrays.map(({ name }) => name)
+    throw errors.dataset_labels_missing(
+      `the data set has no labels array, only ${names.join(', ')}: add one called "label" with the class of each sample`,
+      { details: { arrays: names } },
+    )
+  }
+  if (labels.kind !== 'classes') {
+    throw errors.dataset_labels_not_classes(
+      `array "${labels.name}" is not one non-negative integer per sample: choose the metric mse, or save class indices with astype("int64")`,
+      { details: { array: labels.name } },
+    )
+  }
+  if (classes !== undefined && labels.max >= classes) {
+    throw errors.dataset_labels_out_of_range(
+      `array "${labels.name}" has the label ${labels.max}, and the model has ${classes} classes, 0 to ${classes - 1}`,
+      { details: { array: labels.name, max: labels.max, classes } },
+    )
+  }
+}
