@@ -1,0 +1,64 @@
+// Does the data of a request fit its model? Answered from what the inspections recorded.
+import { type DatasetDescription, matchDataset, requireClassLabels } from '@pare/datasets'
+import { CodedError } from '@pare/errors'
+import { DATA_TYPES, type DataType } from '@pare/tensor'
+
+import type { RequestFault } from '../errors.js'
+import type { DatasetRole, Metric } from '../job-request.js'
+import type { ModelDescription, ValueSummary } from './model-description.js'
+
+export interface KnownModel {
+  /** Hash of the canonical file. */
+  readonly sha256: string
+  readonly description: ModelDescription
+}
+
+export interface KnownDataset {
+  /** Hash of the normalized file. */
+  readonly sha256: string
+  readonly description: DatasetDescription
+}
+
+/** @throws dataset_input_missing, dataset_dtype_mismatch, dataset_shape_mismatch, with a pointer */
+export function checkDatasetFits(
+  role: DatasetRole,
+  dataset: KnownDataset,
+  model: KnownModel,
+): void {
+  const inputs = model.description.inputs.map((input) => ({
+    ...input,
+    dataType: parseDataType(input.data_type),
+  }))
+  pointingAt(`#/datasets/${role}`, () => matchDataset(dataset.description, inputs))
+}
+
+/** @throws dataset_labels_missing, dataset_labels_not_classes, dataset_labels_out_of_range */
+export function checkClassLabels(
+  dataset: KnownDataset,
+  output: ValueSummary,
+  metric: Metric,
+): void {
+  if (metric !== 'top1' && metric !== 'top5') return
+  const classes = output.shape?.[1]
+  pointingAt('#/evaluation/metric', () => {
+    requireClassLabels(dataset.description, typeof classes === 'number' ? classes : undefined)
+  })
+}
+
+function parseDataType(text: string): DataType {
+  const dataType = DATA_TYPES.find((candidate) => candidate === text)
+  if (dataType === undefined) throw new Error(`${text} is not a data type of ONNX`)
+  return dataType
+}
+
+/** Adds to a fault of model or data which element of the request it concerns. */
+function pointingAt(pointer: string, check: () => unknown): void {
+  try {
+    check()
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error
+    const fault: RequestFault = { pointer, code: error.code, detail: error.message }
+    const details = { ...error.details, errors: [fault] }
+    throw new CodedError({ ...error.toJSON(), details, cause: error })
+  }
+}

@@ -1,0 +1,213 @@
+// The planner: a checked request becomes stages. Everything that can be known to fail is refused
+// here, before the job is accepted, with a pointer to the element of the request.
+import { assertNever } from '@pare/errors'
+
+import { ENGINE_VERSION } from '../engine-version.js'
+import { errors, type RequestFault } from '../errors.js'
+import { DATASET_ROLES, type DatasetRole, type JobRequest, type Metric } from '../job-request.js'
+import type { StepOf } from '../recipe/recipe.js'
+import type { JsonObject } from '../stages/stage.js'
+import {
+  checkClassLabels,
+  checkDatasetFits,
+  type KnownDataset,
+  type KnownModel,
+} from './check-datasets.js'
+import type { ValueSummary } from './model-description.js'
+import type { JobPlan, PlannedInput, PlannedStage } from './plan.js'
+
+/** The ready model and datasets that a request names. */
+export interface PlanInputs {
+  readonly model: KnownModel
+  readonly datasets: Readonly<Partial<Record<DatasetRole, KnownDataset>>>
+}
+
+/**
+ * Plans a job.
+ * @throws recipe_invalid, dataset_required, dataset_mismatch, labels_missing, metric_unsuitable;
+ * each with `details.errors`, one RequestFault per problem.
+ */
+export function planJob(request: JobRequest, inputs: PlanInputs): JobPlan {
+  const step = onlyStep(request)
+  const evaluationRole = requireDatasets(step, inputs)
+  for (const role of DATASET_ROLES) {
+    const dataset = inputs.datasets[role]
+    if (dataset !== undefined) checkDatasetFits(role, dataset, inputs.model)
+  }
+  const metric = chooseMetric(request, inputs, evaluationRole)
+  const plan = new PlanBuilder(request, inputs, evaluationRole)
+  switch (step.type) {
+    case 'quantize_static':
+      plan.quantizeStatic(step)
+      break
+    case 'quantize_dynamic':
+      plan.quantizeDynamic(step)
+      break
+    default:
+      assertNever(step)
+  }
+  plan.evaluateAndReport(metric)
+  return {
+    stages: plan.stages,
+    artifacts: [
+      { stage: plan.resultStage, role: 'model', kind: 'model', name: 'model.onnx' },
+      { stage: 'report', role: 'report', kind: 'report', name: 'report.json' },
+    ],
+    engineVersion: ENGINE_VERSION,
+  }
+}
+
+type PlannableStep = JobRequest['recipe']['steps'][number]
+
+/** A quantized graph cannot be quantized again, so today's recipes have exactly one step. */
+function onlyStep(request: JobRequest): PlannableStep {
+  const [first, second] = request.recipe.steps
+  if (first === undefined) {
+    throw refuse('recipe_invalid', '#/recipe/steps', 'recipe_length', 'the recipe has no step')
+  }
+  if (second !== undefined) {
+    const detail = `${second.type} cannot follow ${first.type}: the graph is quantized already; keep one of the two`
+    throw refuse('recipe_invalid', '#/recipe/steps/1', 'step_order', detail)
+  }
+  return first
+}
+
+/** Calibration needs its data; evaluation takes the validation data, else the calibration data. */
+function requireDatasets(step: PlannableStep, { datasets }: PlanInputs): DatasetRole {
+  if (step.type === 'quantize_static' && datasets.calibration === undefined) {
+    const detail = 'quantize_static calibrates on data: name a dataset as datasets.calibration'
+    throw refuse('dataset_required', '#/datasets/calibration', 'required', detail)
+  }
+  if (datasets.validation !== undefined) return 'validation'
+  if (datasets.calibration !== undefined) return 'calibration'
+  const detail = 'the result is judged on data: name a dataset as datasets.validation'
+  throw refuse('dataset_required', '#/datasets/validation', 'required', detail)
+}
+
+function chooseMetric(request: JobRequest, inputs: PlanInputs, role: DatasetRole): Metric {
+  const dataset = inputs.datasets[role]
+  const labels = dataset?.description.labels ?? undefined
+  const output = judgedOutput(request, inputs)
+  const rank = output.shape?.length
+  const scores = rank === undefined || rank === 2
+  const chosen = request.evaluation.metric
+  if (chosen === undefined) {
+    return labels?.kind === 'classes' && scores && isFloat(output.data_type) ? 'top1' : 'fidelity'
+  }
+  if (chosen === 'fidelity') return chosen
+  if (dataset === undefined || labels === undefined) {
+    const detail = `${chosen} compares with labels and the ${role} dataset has none; upload it with ?labels=NAME, or use "fidelity"`
+    throw refuse('labels_missing', '#/evaluation/metric', 'labels_missing', detail)
+  }
+  if (chosen !== 'mse' && !scores) {
+    const detail = `${chosen} needs an output of shape [batch, classes]; "${output.name}" has rank ${rank}; use "mse" or "fidelity"`
+    throw refuse('metric_unsuitable', '#/evaluation/metric', 'metric_unsuitable', detail)
+  }
+  checkClassLabels(dataset, output, chosen)
+  return chosen
+}
+
+function judgedOutput(request: JobRequest, { model }: PlanInputs): ValueSummary {
+  const { outputs } = model.description
+  const wanted = request.evaluation.output
+  const found = wanted === undefined ? outputs[0] : outputs.find(({ name }) => name === wanted)
+  if (found !== undefined) return found
+  const detail = `the model has no output "${wanted ?? ''}"; its outputs: ${outputs.map(({ name }) => name).join(', ')}`
+  throw refuse('metric_unsuitable', '#/evaluation/output', 'output_unknown', detail)
+}
+
+function isFloat(dataType: string): boolean {
+  return dataType.startsWith('float') || dataType === 'bfloat16'
+}
+
+function refuse(
+  code: 'recipe_invalid' | 'dataset_required' | 'labels_missing' | 'metric_unsuitable',
+  pointer: string,
+  faultCode: string,
+  detail: string,
+): Error {
+  const fault: RequestFault = { pointer, code: faultCode, detail }
+  return errors[code](`${pointer}: ${detail}`, { details: { errors: [fault] } })
+}
+
+/** Collects stages; `resultStage` is the one whose `model` output is the newest. */
+class PlanBuilder {
+  readonly stages: PlannedStage[] = []
+  resultStage = 'prepare'
+  readonly #request: JobRequest
+  readonly #inputs: PlanInputs
+  readonly #evaluationRole: DatasetRole
+
+  constructor(request: JobRequest, inputs: PlanInputs, evaluationRole: DatasetRole) {
+    this.#request = request
+    this.#inputs = inputs
+    this.#evaluationRole = evaluationRole
+    const sample = inputs.datasets.calibration === undefined ? evaluationRole : 'calibration'
+    this.#add('prepare', {}, [this.#original('model'), this.#dataset('sample', sample)])
+  }
+
+  quantizeStatic(step: StepOf<'quantize_static'>): void {
+    const { type, calibration, ...options } = step
+    this.#add('calibrate', calibration, [
+      { role: 'model', from: { stage: 'prepare', role: 'model' } },
+      this.#dataset('calibration', 'calibration'),
+    ])
+    this.#add(type, { ...options, isa: this.#request.target.isa }, [
+      { role: 'model', from: { stage: 'prepare', role: 'model' } },
+      { role: 'statistics', from: { stage: 'calibrate', role: 'statistics' } },
+    ])
+    this.resultStage = type
+  }
+
+  quantizeDynamic(step: StepOf<'quantize_dynamic'>): void {
+    const { type, ...options } = step
+    this.#add(type, { ...options, isa: this.#request.target.isa }, [
+      { role: 'model', from: { stage: 'prepare', role: 'model' } },
+    ])
+    this.resultStage = type
+  }
+
+  evaluateAndReport(metric: Metric): void {
+    const { evaluation, target, constraints, recipe } = this.#request
+    const { output } = evaluation
+    const data = this.#dataset('data', this.#evaluationRole)
+    const labels = this.#inputs.datasets[this.#evaluationRole]?.description.labels?.name
+    const judged: JsonObject = {
+      metric,
+      ...(output === undefined ? {} : { output }),
+      ...(labels === undefined ? {} : { labels }),
+      device: target.device,
+      threads: target.threads,
+    }
+    this.#add('evaluate', judged, [
+      this.#original('original'),
+      { role: 'prepared', from: { stage: 'prepare', role: 'model' } },
+      { role: 'result', from: { stage: this.resultStage, role: 'model' } },
+      { role: 'decisions', from: { stage: this.resultStage, role: 'decisions' } },
+      data,
+    ])
+    this.#add('report', { metric, constraints, recipe: recipe as unknown as JsonObject, target }, [
+      this.#original('original'),
+      { role: 'result', from: { stage: this.resultStage, role: 'model' } },
+      { role: 'preparation', from: { stage: 'prepare', role: 'decisions' } },
+      { role: 'decisions', from: { stage: this.resultStage, role: 'decisions' } },
+      { role: 'evaluation', from: { stage: 'evaluate', role: 'evaluation' } },
+      data,
+    ])
+  }
+
+  #add(kind: PlannedStage['kind'], params: JsonObject, inputs: readonly PlannedInput[]): void {
+    this.stages.push({ name: kind, kind, params, inputs })
+  }
+
+  #original(role: string): PlannedInput {
+    return { role, from: { blob: this.#inputs.model.sha256 } }
+  }
+
+  #dataset(role: string, dataset: DatasetRole): PlannedInput {
+    const known = this.#inputs.datasets[dataset]
+    if (known === undefined)
+      throw new Error(`the plan uses the ${dataset} dataset that is not there`)
+    return { role, from: { blob: known.sha256 } }
+  }
+}

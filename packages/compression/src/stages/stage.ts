@@ -1,0 +1,69 @@
+/**
+ * A stage is a pure function of its input files, parameters and seed: files in, files and metrics
+ * out. It knows neither queue nor database nor store; the worker brings the inputs and takes the
+ * outputs away. What it returns must not depend on the clock, so that a result found under the same
+ * key is the same result. (Latency is a measurement, and is cached as what it is: one measurement.)
+ */
+import type { SerializedError } from '@pare/errors'
+import type { InferenceRuntime } from '@pare/inference'
+
+export const STAGE_KINDS = [
+  'inspect_model',
+  'inspect_dataset',
+  'prepare',
+  'calibrate',
+  'quantize_static',
+  'quantize_dynamic',
+  'evaluate',
+  'report',
+] as const
+
+export type StageKind = (typeof STAGE_KINDS)[number]
+
+export type Json =
+  string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
+export type JsonObject = { readonly [key: string]: Json }
+
+export interface StageInput {
+  /** What the input is to the stage: `model`, `calibration`, `statistics`, … */
+  readonly role: string
+  readonly path: string
+  readonly sha256: string
+}
+
+export interface StageProgress {
+  readonly done: number
+  readonly total: number
+  readonly unit: string
+  readonly message?: string
+}
+
+/** What the engine process gives a stage. */
+export interface StageContext {
+  readonly inputs: readonly StageInput[]
+  readonly params: JsonObject
+  readonly seed: number
+  /** Private folder for outputs and scratch files. */
+  readonly workDir: string
+  /** Threads for heavy work; latency is measured at the target's own number. */
+  readonly threads: number
+  readonly device: 'cpu' | 'cuda'
+  readonly runtime: InferenceRuntime
+  readonly onProgress: (progress: StageProgress) => void
+}
+
+export interface StageOutput {
+  readonly role: string
+  /** A regular file inside `workDir`. */
+  readonly path: string
+  readonly mediaType: string
+}
+
+export interface StageResult {
+  readonly outputs: readonly StageOutput[]
+  readonly metrics: JsonObject
+  /** The outputs stand and are kept, but the job has failed: a constraint was not met. */
+  readonly failure?: SerializedError
+}
+
+export type StageFunction = (context: StageContext) => Promise<StageResult>
