@@ -16,6 +16,22 @@ export interface Model {
   readonly metadataProps: readonly MetadataProp[]
   readonly graph: Graph
   readonly functions: readonly FunctionDefinition[]
+  readonly trainingInfo?: readonly TrainingInfo[]
+  readonly deviceConfigurations?: readonly DeviceConfiguration[]
+}
+
+/** How the model says it was trained; kept as it is, never run. */
+export interface TrainingInfo {
+  readonly initialization?: Graph
+  readonly algorithm?: Graph
+  readonly initializationBinding: readonly MetadataProp[]
+  readonly updateBinding: readonly MetadataProp[]
+}
+
+export interface DeviceConfiguration {
+  readonly name: string
+  readonly numDevices: number
+  readonly devices: readonly string[]
 }
 
 export interface OpsetImport {
@@ -40,7 +56,14 @@ export interface Graph {
   readonly valueInfo: readonly Value[]
   readonly initializers: ReadonlyMap<string, Tensor>
   readonly sparseInitializers: readonly SparseTensor[]
+  readonly quantizationAnnotations?: readonly QuantizationAnnotation[]
   readonly metadataProps: readonly MetadataProp[]
+}
+
+/** Names of a value's quantization parameters, by keys such as `SCALE_TENSOR`. */
+export interface QuantizationAnnotation {
+  readonly tensorName: string
+  readonly parameters: readonly MetadataProp[]
 }
 
 export interface SparseTensor {
@@ -61,9 +84,33 @@ export interface Node {
   readonly attributes: ReadonlyMap<string, Attribute>
   readonly docString?: string
   readonly metadataProps: readonly MetadataProp[]
+  readonly deviceConfigurations?: readonly NodeDeviceConfiguration[]
 }
 
-export type Attribute =
+export interface NodeDeviceConfiguration {
+  readonly configurationId: string
+  readonly pipelineStage?: number
+  readonly shardingSpecs: readonly ShardingSpec[]
+}
+
+/** How one tensor of a node is spread over devices (onnx.proto, ShardingSpecProto). */
+export interface ShardingSpec {
+  readonly tensorName: string
+  readonly devices: readonly bigint[]
+  readonly deviceGroups: readonly { readonly key: bigint; readonly values: readonly bigint[] }[]
+  readonly shardedDims: readonly {
+    readonly axis: bigint
+    readonly simpleShardings: readonly {
+      /** A size, a name, or unknown. */
+      readonly dim?: bigint | string
+      readonly numShards: bigint
+    }[]
+  }[]
+}
+
+export type Attribute = AttributeValue & { readonly docString?: string }
+
+export type AttributeValue =
   | { readonly type: 'float'; readonly value: number }
   | { readonly type: 'int'; readonly value: bigint }
   | { readonly type: 'string'; readonly value: Uint8Array }
@@ -82,8 +129,26 @@ export type Attribute =
       /** Inside a function body: takes the value of the caller's attribute `name`. */
       readonly type: 'reference'
       readonly name: string
-      readonly referencedType: string
+      /** Type of the value as the file states it, `undefined` where it does not. */
+      readonly referencedType: AttributeTypeName | 'undefined'
     }
+
+/** The kinds of value an attribute can hold. */
+export type AttributeTypeName =
+  | 'float'
+  | 'int'
+  | 'string'
+  | 'tensor'
+  | 'sparse_tensor'
+  | 'graph'
+  | 'type'
+  | 'floats'
+  | 'ints'
+  | 'strings'
+  | 'tensors'
+  | 'sparse_tensors'
+  | 'graphs'
+  | 'types'
 
 export interface Value {
   readonly name: string
@@ -113,6 +178,13 @@ export type ValueType =
       readonly kind: 'opaque'
       readonly domain: string
       readonly name: string
+      readonly denotation?: string
+    }
+  | {
+      /** The file has a type that does not say of what: no element type, perhaps a shape. */
+      readonly kind: 'unknown'
+      readonly container?: 'tensor' | 'sparse_tensor'
+      readonly shape?: readonly Dimension[]
       readonly denotation?: string
     }
 
