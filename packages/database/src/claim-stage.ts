@@ -1,0 +1,113 @@
+// A worker that heard a doorbell claims the stage. The claim is a conditional change under row
+// locks: of several workers one gets the fencing token, the others learn that there is nothing to do.
+import { type Advance, advanceJob, startJob } from './advance-job.js'
+import { first, type Tx } from './db.js'
+import { settleInspection } from './inspection.js'
+import type { Doorbell, ResolvedInput } from './plan.js'
+import { findStageResult } from './stage-results.js'
+import { transitionStage } from './stage-transitions.js'
+import { type LockedStage, lockStage, type Stage, type StageClaim } from './stages.js'
+import { isTerminalJobState } from './states.js'
+
+export interface ClaimedStage extends StageClaim {
+  readonly stage: Stage
+  readonly inputs: readonly ResolvedInput[]
+  /** Milliseconds until the job's max_run_seconds are over; null without a limit. */
+  readonly runTimeLeftMs: number | null
+}
+
+export type ClaimOutcome =
+  | { readonly outcome: 'claimed'; readonly claim: ClaimedStage }
+  /** The result was known by now; ring what it made ready. */
+  | { readonly outcome: 'cached'; readonly ready: readonly Doorbell[] }
+  /** Another stage computes the same key; this one is rung when that ends. */
+  | { readonly outcome: 'busy' }
+  /** Backing off: ring again after `delayMs`. */
+  | { readonly outcome: 'early'; readonly delayMs: number }
+  /** Claimed by another worker, ended, or unknown: drop the doorbell. */
+  | { readonly outcome: 'gone' }
+
+export async function claimStage(
+  tx: Tx,
+  request: { readonly stageId: string; readonly workerId: string; readonly leaseMs: number },
+): Promise<ClaimOutcome> {
+  const locked = await lockStage(tx, request.stageId)
+  if (locked === null || !isClaimable(locked)) return { outcome: 'gone' }
+  const { stage } = locked
+  const delayMs = await delayLeft(tx, stage)
+  if (delayMs > 0) return { outcome: 'early', delayMs }
+  await lockKey(tx, stage)
+  const known = await findStageResult(tx, { projectId: stage.projectId, key: stage.key ?? '' })
+  if (known !== null) {
+    const done = await transitionStage(tx, stage, 'succeeded', { ...known, fromCache: true })
+    return { outcome: 'cached', ready: (await afterSuccess(tx, done, locked)).ready }
+  }
+  if (await isKeyRunning(tx, stage)) return { outcome: 'busy' }
+  const job = locked.job === null ? null : await startJob(tx, locked.job)
+  const running = await transitionStage(tx, stage, 'running', {
+    claim: { worker: request.workerId, leaseMs: request.leaseMs },
+  })
+  return {
+    outcome: 'claimed',
+    claim: {
+      stageId: stage.id,
+      token: running.token ?? 0,
+      stage: running,
+      inputs: running.resolvedInputs ?? [],
+      runTimeLeftMs: job === null ? null : await runTimeLeft(tx, job.id),
+    },
+  }
+}
+
+function isClaimable({ stage, job }: LockedStage): boolean {
+  if (stage.state !== 'queued') return false
+  return job === null || (!isTerminalJobState(job.state) && job.state !== 'canceling')
+}
+
+/** What follows from a stage's success: the next stages, or the model or dataset being ready. */
+export async function afterSuccess(
+  tx: Tx,
+  done: Stage,
+  { job }: LockedStage,
+): Promise<Pick<Advance, 'ready'>> {
+  if (job !== null) return advanceJob(tx, job)
+  await settleInspection(tx, done)
+  return { ready: [] }
+}
+
+/** Claims of one key go one after the other, so that only one of them finds it idle. */
+async function lockKey(tx: Tx, stage: Stage): Promise<void> {
+  await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
+    `stage ${stage.projectId} ${stage.key ?? ''}`,
+  ])
+}
+
+async function isKeyRunning(tx: Tx, stage: Stage): Promise<boolean> {
+  const running = await tx.query(
+    `SELECT 1 FROM stage
+     WHERE project_id = $1 AND key = $2 AND state = 'running' AND lease_expires_at > now()`,
+    [stage.projectId, stage.key],
+  )
+  return running.rows.length > 0
+}
+
+async function delayLeft(tx: Tx, stage: Stage): Promise<number> {
+  const { ms } = first(
+    await tx.query<{ ms: number }>(
+      `SELECT ceil(extract(epoch FROM $1::timestamptz - clock_timestamp()) * 1000)::float8 AS ms`,
+      [stage.availableAt],
+    ),
+  )
+  return ms
+}
+
+async function runTimeLeft(tx: Tx, jobId: string): Promise<number | null> {
+  const { ms } = first(
+    await tx.query<{ ms: number | null }>(
+      `SELECT (extract(epoch FROM run_deadline_at - clock_timestamp()) * 1000)::float8 AS ms
+       FROM job WHERE id = $1`,
+      [jobId],
+    ),
+  )
+  return ms
+}

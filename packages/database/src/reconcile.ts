@@ -1,0 +1,132 @@
+// What nobody else would notice: doorbells that were lost, workers that died, deadlines that
+// passed. Every process may run it at any time; each change is made under the same locks and
+// conditions as elsewhere.
+import { type Db, type Pool, type Tx, withTransaction } from './db.js'
+import { endJob } from './end-job.js'
+import { loseStage } from './end-stage.js'
+import { errors } from './errors.js'
+import { type Job, lockJob } from './jobs.js'
+import type { Doorbell } from './plan.js'
+import { doorbellOf, lockStage, type Stage, STAGE_COLUMNS } from './stages.js'
+
+export interface ReconcileOptions {
+  /** A queued stage is rung again after this long without an answer (default 15 s). */
+  readonly ringAgainMs?: number
+  /** At most this many of each kind in one call (default 100). */
+  readonly limit?: number
+}
+
+export interface Reconciled {
+  /** Ring these now. */
+  readonly ready: readonly Doorbell[]
+  /** Attempts whose worker had died. */
+  readonly lostStages: number
+  /** Jobs ended by a deadline. */
+  readonly endedJobs: number
+}
+
+const DEFAULT_RING_AGAIN_MS = 15_000
+const DEFAULT_LIMIT = 100
+
+export async function reconcile(pool: Pool, options: ReconcileOptions = {}): Promise<Reconciled> {
+  const { ringAgainMs = DEFAULT_RING_AGAIN_MS, limit = DEFAULT_LIMIT } = options
+  const endedJobs = await endLateJobs(pool, limit)
+  const lost = await loseDeadStages(pool, limit)
+  const waiting = await ringWaitingStages(pool, { ringAgainMs, limit })
+  return { ready: [...lost.ready, ...waiting], lostStages: lost.count, endedJobs }
+}
+
+async function endLateJobs(pool: Pool, limit: number): Promise<number> {
+  const { rows } = await pool.query<{ id: string }>(
+    `(SELECT id FROM job WHERE state = 'queued' AND queue_deadline_at <= now() LIMIT $1)
+     UNION ALL
+     (SELECT id FROM job WHERE state IN ('running', 'finalizing', 'canceling')
+        AND run_deadline_at <= now() LIMIT $1)`,
+    [limit],
+  )
+  let ended = 0
+  for (const { id } of rows) {
+    if (await withTransaction(pool, (tx) => endIfLate(tx, id))) ended++
+  }
+  return ended
+}
+
+async function endIfLate(tx: Tx, id: string): Promise<boolean> {
+  const job = await lockJob(tx, id)
+  if (job === null || !(await isLate(tx, job))) return false
+  if (job.state === 'canceling') {
+    await endJob(tx, job, 'canceled')
+  } else if (job.state === 'queued') {
+    const error = errors.queue_deadline_passed(
+      `the job was not started within its max_queue_seconds of ${job.maxQueueSeconds ?? 0}`,
+    )
+    await endJob(tx, job, 'expired', { error: error.toJSON() })
+  } else {
+    const error = errors.run_deadline_passed(
+      `the job did not end within its max_run_seconds of ${job.maxRunSeconds ?? 0}`,
+    )
+    await endJob(tx, job, 'failed', { error: error.toJSON() })
+  }
+  return true
+}
+
+async function isLate(tx: Tx, job: Job): Promise<boolean> {
+  const { rows } = await tx.query(
+    `SELECT 1 FROM job WHERE id = $1 AND (
+       (state = 'queued' AND queue_deadline_at <= now())
+       OR (state IN ('running', 'finalizing', 'canceling') AND run_deadline_at <= now()))`,
+    [job.id],
+  )
+  return rows.length > 0
+}
+
+async function loseDeadStages(
+  pool: Pool,
+  limit: number,
+): Promise<{ readonly count: number; readonly ready: readonly Doorbell[] }> {
+  const { rows } = await pool.query<{ id: string }>(
+    `SELECT id FROM stage WHERE state = 'running' AND lease_expires_at <= now()
+     ORDER BY lease_expires_at LIMIT $1`,
+    [limit],
+  )
+  const ready: Doorbell[] = []
+  let count = 0
+  for (const { id } of rows) {
+    const ends = await withTransaction(pool, (tx) => loseIfDead(tx, id))
+    if (ends === null) continue
+    count++
+    ready.push(...ends)
+  }
+  return { count, ready }
+}
+
+async function loseIfDead(tx: Tx, id: string): Promise<readonly Doorbell[] | null> {
+  const locked = await lockStage(tx, id)
+  if (locked === null || locked.stage.state !== 'running') return null
+  const alive = await tx.query('SELECT 1 FROM stage WHERE id = $1 AND lease_expires_at > now()', [
+    id,
+  ])
+  if (alive.rows.length > 0) return null
+  const { worker, attempt } = locked.stage
+  const error = errors.worker_lost(
+    `worker ${worker ?? '?'} did not answer during attempt ${attempt}`,
+    { details: { stage: locked.stage.name, attempt } },
+  )
+  return (await loseStage(tx, locked, error.toJSON())).ready
+}
+
+/** Notes the ring with the same statement, so that two reconcilers do not ring twice. */
+async function ringWaitingStages(
+  db: Db,
+  { ringAgainMs, limit }: { readonly ringAgainMs: number; readonly limit: number },
+): Promise<readonly Doorbell[]> {
+  const { rows } = await db.query<Stage>(
+    `UPDATE stage SET rung_at = clock_timestamp() WHERE id IN (
+       SELECT id FROM stage
+       WHERE state = 'queued' AND rung_at <= clock_timestamp() - $1::float8 * interval '1 ms'
+       ORDER BY rung_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+     RETURNING ${STAGE_COLUMNS}`,
+    [ringAgainMs, limit],
+  )
+  return rows.map((stage) => doorbellOf(stage))
+}
