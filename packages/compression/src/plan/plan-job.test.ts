@@ -1,0 +1,129 @@
+import type { DatasetDescription } from '@pare/datasets'
+import { describe, expect, it } from 'vitest'
+
+import { parseJobRequest } from '../parse-job-request.js'
+import type { KnownDataset, KnownModel } from './check-datasets.js'
+import { type PlanInputs,planJob } from './plan-job.js'
+
+const MODEL: KnownModel = {
+  sha256: 'm'.repeat(64),
+  description: {
+    inputs: [{ name: 'image', data_type: 'float32', shape: ['batch', 1, 28, 28] }],
+    outputs: [{ name: 'logits', data_type: 'float32', shape: ['batch', 10] }],
+    ir_version: 8,
+    opset_imports: [{ domain: '', version: 17 }],
+    producer: 'test',
+    parameters: 10,
+    nodes: 1,
+    op_types: { Conv: 1 },
+    size_bytes: 100,
+    trial_run: { ok: true, detail: '' },
+  },
+}
+
+function dataset(changes: Partial<DatasetDescription> = {}): KnownDataset {
+  return {
+    sha256: 'd'.repeat(64),
+    description: {
+      arrays: [
+        { name: 'image', dataType: 'float32', dims: [8, 1, 28, 28] },
+        { name: 'label', dataType: 'int64', dims: [8] },
+      ],
+      samples: 8,
+      labels: { kind: 'classes', name: 'label', min: 0, max: 9 },
+      checks: [],
+      ...changes,
+    },
+  }
+}
+
+function plan(body: object, datasets: PlanInputs['datasets'], model = MODEL) {
+  const request = parseJobRequest({
+    model: 'mdl_1',
+    recipe: { steps: [{ type: 'quantize_static' }] },
+    ...body,
+  })
+  return planJob(request, { model, datasets })
+}
+
+const BOTH = { calibration: dataset(), validation: { ...dataset(), sha256: 'v'.repeat(64) } }
+
+describe('planJob', () => {
+  it('lists every stage after the stages it takes inputs from', () => {
+    const { stages } = plan({}, BOTH)
+    const known = new Set<string>()
+    for (const stage of stages) {
+      for (const { from } of stage.inputs) if ('stage' in from) expect(known).toContain(from.stage)
+      known.add(stage.name)
+    }
+    expect([...known]).toEqual(['prepare', 'calibrate', 'quantize_static', 'evaluate', 'report'])
+  })
+
+  it('keeps constraints out of the stages that do not depend on them, so that they are shared', () => {
+    const strict = plan({ constraints: { max_drop: 0.001 } }, BOTH).stages
+    const loose = plan({ constraints: { max_drop: 0.1 } }, BOTH).stages
+    expect(strict.slice(0, -1)).toEqual(loose.slice(0, -1))
+    expect(strict.at(-1)).not.toEqual(loose.at(-1))
+  })
+
+  it('judges by top1 where the data has classes, else by fidelity', () => {
+    const metricOf = (datasets: PlanInputs['datasets']) =>
+      plan({}, datasets).stages.find(({ kind }) => kind === 'evaluate')?.params['metric']
+    expect(metricOf(BOTH)).toBe('top1')
+    expect(metricOf({ calibration: dataset({ labels: null }) })).toBe('fidelity')
+  })
+
+  it('quantizes dynamically without calibration data, but not without any', () => {
+    const recipe = { steps: [{ type: 'quantize_dynamic' }] }
+    const kinds = plan({ recipe }, { validation: dataset() }).stages.map(({ kind }) => kind)
+    expect(kinds).toEqual(['prepare', 'quantize_dynamic', 'evaluate', 'report'])
+    expect(() => plan({ recipe }, {})).toThrow(/datasets\/validation/)
+  })
+
+  it('refuses to calibrate without calibration data', () => {
+    expect(() => plan({}, { validation: dataset() })).toThrow(/datasets\/calibration/)
+  })
+
+  it('refuses to quantize twice, pointing at the second step', () => {
+    const steps = [{ type: 'quantize_static' }, { type: 'quantize_dynamic' }]
+    expect(() => plan({ recipe: { steps } }, BOTH)).toThrow(/#\/recipe\/steps\/1/)
+  })
+
+  it.each([
+    [
+      'an array of another type',
+      { arrays: [{ name: 'image', dataType: 'uint8', dims: [8, 1, 28, 28] }] },
+    ],
+    [
+      'an array of another shape',
+      { arrays: [{ name: 'image', dataType: 'float32', dims: [8, 3, 28, 28] }] },
+    ],
+    [
+      'no array for an input',
+      { arrays: [{ name: 'pixels', dataType: 'float32', dims: [8, 1, 28, 28] }] },
+    ],
+  ] as const)('refuses a dataset with %s, pointing at the dataset', (_, changes) => {
+    const calibration = dataset({ ...changes, labels: null })
+    expect(() => plan({}, { calibration })).toThrow(
+      expect.objectContaining({
+        details: expect.objectContaining({
+          errors: [expect.objectContaining({ pointer: '#/datasets/calibration' })],
+        }),
+      }),
+    )
+  })
+
+  it('refuses top1 without labels, for outputs that are not scores, and with labels out of range', () => {
+    const evaluation = { metric: 'top1' }
+    expect(() => plan({ evaluation }, { calibration: dataset({ labels: null }) })).toThrow(/labels/)
+    const boxes = [{ name: 'boxes', data_type: 'float32', shape: ['batch', 100, 4] }]
+    const detector = { ...MODEL, description: { ...MODEL.description, outputs: boxes } }
+    expect(() => plan({ evaluation }, BOTH, detector)).toThrow(/rank 3/)
+    const labels = { kind: 'classes', name: 'label', min: 0, max: 10 } as const
+    expect(() => plan({ evaluation }, { calibration: dataset({ labels }) })).toThrow(/10 classes/)
+  })
+
+  it('refuses an output that the model does not have', () => {
+    expect(() => plan({ evaluation: { output: 'probs' } }, BOTH)).toThrow(/evaluation\/output/)
+  })
+})
