@@ -47,6 +47,12 @@ export {
   listJobs,
   type NewJob,
 } from './jobs.js'
+export {
+  getJobStatus,
+  type JobStatus,
+  listUnfinishedJobsUsing,
+  type StageBrief,
+} from './job-status.js'
 export type { JsonObject, JsonValue } from './json.js'
 export { listen, type Listener, type ListenOptions } from './listen.js'
 export { migrate, MIGRATIONS_DIR } from './migrate.js'

@@ -68,6 +68,10 @@ export interface JobFilter {
   readonly modelId?: string | undefined
   readonly parentJobId?: string | undefined
   readonly clientJobId?: string | undefined
+  /** Inclusive. */
+  readonly createdFrom?: Date | undefined
+  /** Exclusive. */
+  readonly createdBefore?: Date | undefined
 }
 
 /** The project's job; another project's id gives null. */
@@ -91,6 +95,8 @@ export async function listJobs(db: Db, request: JobFilter & PageRequest): Promis
   if (request.modelId !== undefined) where.add('model_id = ?', request.modelId)
   if (request.parentJobId !== undefined) where.add('parent_job_id = ?', request.parentJobId)
   if (request.clientJobId !== undefined) where.add('client_job_id = ?', request.clientJobId)
+  if (request.createdFrom !== undefined) where.add('created_at >= ?', request.createdFrom)
+  if (request.createdBefore !== undefined) where.add('created_at < ?', request.createdBefore)
   addPosition(where, request)
   const { rows } = await db.query<Job>(
     `SELECT ${JOB_COLUMNS} FROM job WHERE ${where.text()} ${pageTail(request)}`,
