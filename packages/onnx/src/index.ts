@@ -1,1 +1,14 @@
-export {}
+export { decodeModel, type DecodeOptions } from './decode/decode-model.js'
+export { encodeModel, encodeModelChunks } from './encode/encode-model.js'
+export { codecErrors } from './errors.js'
+export { type ByteSource, bytesSource } from './scan/byte-source.js'
+export { type ScanErrorCode, scanErrors } from './scan/errors.js'
+export { isMemberName } from './scan/external-data.js'
+export {
+  DEFAULT_SCAN_LIMITS,
+  DEFAULT_SCAN_POLICY,
+  type ScanLimits,
+  type ScanPolicy,
+} from './scan/limits.js'
+export { scanModel, type ScanOptions } from './scan/scan-model.js'
+export type { ScanReport } from './scan/scan-report.js'

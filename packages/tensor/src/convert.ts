@@ -78,7 +78,7 @@ export function storedArray(tensor: Tensor): NumericArray {
   if (tensor.dataType === 'string') throw errors.tensor_type_unsupported('strings are not numbers')
   const needed = byteLengthOf(tensor.dataType, elementCount(tensor.dims))
   if (bytes.length !== needed) {
-    throw errors.tensor_size_mismatch(
+    throw errors.tensor_data_mismatch(
       `a ${tensor.dataType} tensor of shape [${tensor.dims.join(', ')}] needs ${needed} bytes, but has ${bytes.length}`,
     )
   }
@@ -145,7 +145,7 @@ export function toStrings(tensor: Tensor): string[] {
   return tensor.data.strings.map((text) => decoder.decode(text))
 }
 
-/** A float32 tensor over `values` (shared, not copied). Throws `tensor_size_mismatch`. */
+/** A float32 tensor over `values` (shared, not copied). Throws `tensor_data_mismatch`. */
 export function tensorFromFloat32(dims: readonly number[], values: Float32Array): Tensor {
   return tensorFromStored('float32', dims, values)
 }
@@ -260,7 +260,7 @@ function tensorFromInt64(
 /** A string tensor, UTF-8. */
 export function tensorFromStrings(dims: readonly number[], texts: readonly string[]): Tensor {
   if (elementCount(dims) !== texts.length) {
-    throw errors.tensor_size_mismatch(`shape [${dims.join(', ')}] does not hold ${texts.length}`)
+    throw errors.tensor_data_mismatch(`shape [${dims.join(', ')}] does not hold ${texts.length}`)
   }
   const encoder = new TextEncoder()
   return {
@@ -272,7 +272,7 @@ export function tensorFromStrings(dims: readonly number[], texts: readonly strin
 
 /**
  * A tensor over elements as they are stored (the counterpart of `storedArray`): shared, not copied.
- * Throws `tensor_size_mismatch`.
+ * Throws `tensor_data_mismatch`.
  */
 export function tensorFromStored(
   dataType: DataType,
@@ -291,7 +291,7 @@ function checkedTensor(
   { bytes, count }: { readonly bytes: Uint8Array; readonly count: number },
 ): Tensor {
   if (elementCount(dims) !== count) {
-    throw errors.tensor_size_mismatch(
+    throw errors.tensor_data_mismatch(
       `shape [${dims.join(', ')}] does not hold ${count} elements of ${dataType}`,
     )
   }

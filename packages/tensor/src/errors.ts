@@ -11,7 +11,7 @@ export const errors = defineErrors({
     fault: 'model',
     title: 'A tensor has an invalid shape',
   },
-  tensor_size_mismatch: {
+  tensor_data_mismatch: {
     kind: 'invalid_input',
     fault: 'model',
     title: 'The data of a tensor does not have the size that its shape needs',

@@ -64,7 +64,7 @@ export function unpack(
   const { bits, signed } = PACKED_FORMATS[dataType]
   const needed = Math.ceil((count * bits) / 8)
   if (packed.length !== needed) {
-    throw errors.tensor_size_mismatch(
+    throw errors.tensor_data_mismatch(
       `${count} elements of ${dataType} take ${needed} bytes, but there are ${packed.length}`,
     )
   }
