@@ -1,1 +1,15 @@
-export {}
+export { FLOAT_REASONS, type FloatReason } from './decision.js'
+export { errors } from './errors.js'
+export {
+  ACTIVATION_TYPES,
+  type ActivationType,
+  WEIGHT_TYPES,
+  type WeightType,
+} from './integer-type.js'
+export { observationPoints } from './observation-points.js'
+export { type QuantizeStaticOptions, STATIC_DEFAULTS } from './options.js'
+export { activationParams, type QuantizationParams, type RealRange } from './params.js'
+export { quantizeStatic, type QuantizeStaticResult } from './quantize-static.js'
+export type { WeightRange } from './quantize-weight.js'
+export type { LayerReport, QuantizedValueReport, QuantizedWeightReport } from './report.js'
+export { saturates, TARGET_ISAS, type TargetIsa } from './saturation.js'

@@ -1,0 +1,66 @@
+// Least and greatest value of a tensor. onnxruntime reduces, so a batch costs two numbers.
+import type { RuntimeTensor } from '@pare/tensor'
+
+import type { Observer } from './observer.js'
+import type { MinMaxState } from './statistics.js'
+
+const EMPTY: MinMaxState = { nonFinite: 0 }
+
+export const minMaxObserver: Observer<'minmax'> = {
+  kind: 'minmax',
+  empty: EMPTY,
+  // Without axes ReduceMin and ReduceMax reduce all of them, in every opset alike.
+  reduce: (value, name) => {
+    const outputs = [name('min'), name('max')]
+    const nodes = ['ReduceMin', 'ReduceMax'].map((opType, i) => ({
+      name: '',
+      opType,
+      domain: '',
+      inputs: [value],
+      outputs: [outputs[i]!],
+      attributes: new Map([['keepdims', { type: 'int', value: 1n } as const]]),
+      metadataProps: [],
+    }))
+    return { nodes, initializers: new Map(), outputs }
+  },
+  observe: (state, [min, max]) => {
+    if (min === undefined || max === undefined) return state
+    return merge(state, { range: { min: scalar(min), max: scalar(max) }, nonFinite: 0 })
+  },
+  // onnxruntime's reductions skip NaN and return ±Infinity where a value is infinite, or where
+  // there is no value to return.
+  needsValues: (outputs) => outputs.some((output) => !Number.isFinite(scalar(output))),
+  observeValues: (state, values) => merge(state, reduceFinite(values.data as ArrayLike<number>)),
+  merge,
+}
+
+function scalar(tensor: RuntimeTensor): number {
+  return Number(tensor.data[0])
+}
+
+function reduceFinite(values: ArrayLike<number>): MinMaxState {
+  let min = Infinity
+  let max = -Infinity
+  let nonFinite = 0
+  for (let i = 0; i < values.length; i++) {
+    const x = values[i]!
+    if (!Number.isFinite(x)) nonFinite++
+    else {
+      if (x < min) min = x
+      if (x > max) max = x
+    }
+  }
+  return min <= max ? { range: { min, max }, nonFinite } : { nonFinite }
+}
+
+function merge(a: MinMaxState, b: MinMaxState): MinMaxState {
+  const nonFinite = a.nonFinite + b.nonFinite
+  if (a.range === undefined || b.range === undefined) {
+    const range = a.range ?? b.range
+    return range === undefined ? { nonFinite } : { range, nonFinite }
+  }
+  const min = Math.min(a.range.min, b.range.min)
+  const max = Math.max(a.range.max, b.range.max)
+  // −0 becomes 0, so that the JSON text of a merged state equals the state.
+  return { range: { min: min + 0, max: max + 0 }, nonFinite }
+}

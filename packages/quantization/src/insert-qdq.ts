@@ -1,0 +1,291 @@
+// Writes a placement into the graph as QuantizeLinear and DequantizeLinear (QDQ format): the model
+// still means the same to any runtime, and onnxruntime replaces DQ → op → Q by integer kernels.
+// Names are short and scalars shared: in a small model they are what quantization adds.
+import { attr, editGraph, type GraphEditor, type Model, type Node } from '@pare/graph'
+import {
+
+  roundHalfToEven,
+  type Tensor,
+  tensorFromFloat32,
+  tensorFromInts,
+  toFloat32,
+} from '@pare/tensor'
+
+import { type ActivationType, INTEGER_RANGES } from './integer-type.js'
+import { activationParams, type QuantizationParams, type RealRange } from './params.js'
+import type { Placement } from './placement.js'
+import type { QuantizedLayer } from './quantize-layers.js'
+
+export interface InsertQdqOptions {
+  readonly activationType: ActivationType
+  readonly symmetric: boolean
+  /** Parameters of each value in `placement.owners`, by owner. */
+  readonly params: ReadonlyMap<string, QuantizationParams>
+  readonly weights: ReadonlyMap<Node, QuantizedLayer>
+}
+
+export interface InsertedQdq {
+  readonly model: Model
+  /** Name of the 8-bit value for each quantized value. */
+  readonly quantizedNames: ReadonlyMap<string, string>
+  /** Name of the int8 weight of each layer. */
+  readonly weightNames: ReadonlyMap<Node, string>
+}
+
+export function insertQdq(
+  model: Model,
+  placement: Placement,
+  options: InsertQdqOptions,
+): InsertedQdq {
+  const editor = editGraph(model)
+  const scalars = new ScalarPool(editor)
+  foldClamps(editor, placement)
+  const quantizedNames = new Map<string, string>()
+  const written = new Set([...placement.emitters.values()].map(({ output }) => output))
+  for (const [value, owner] of placement.owners) {
+    const params = options.params.get(owner)!
+    const pair = addPair(editor, value, {
+      scale: scalars.float(params.scale),
+      zeroPoint: scalars.integer(options.activationType, params.zeroPoint),
+    })
+    connect(editor, placement, { value, pair, isWritten: written.has(value) })
+    quantizedNames.set(value, pair.quantized)
+  }
+  quantizeJoinConstants(editor, scalars, placement, options)
+  const weightNames = quantizeWeights(editor, scalars, options.weights)
+  editor.removeUnusedInitializers()
+  removeUnusedConstants(editor)
+  return { model: editor.finish(), quantizedNames, weightNames }
+}
+
+/** Scalar initializers, each value once. */
+class ScalarPool {
+  private readonly editor: GraphEditor
+  private readonly names = new Map<string, string>()
+
+  constructor(editor: GraphEditor) {
+    this.editor = editor
+  }
+
+  float(value: number): string {
+    return this.get(`f${value}`, 's', () => tensorFromFloat32([], Float32Array.of(value)))
+  }
+
+  integer(type: 'uint8' | 'int8', value: number): string {
+    return this.get(`${type}${value}`, 'z', () => tensorFromInts(type, [], [value]))
+  }
+
+  private get(key: string, hint: string, make: () => Tensor): string {
+    const known = this.names.get(key)
+    if (known !== undefined) return known
+    const name = this.editor.addInitializer(hint, make())
+    this.names.set(key, name)
+    return name
+  }
+}
+
+function foldClamps(editor: GraphEditor, placement: Placement): void {
+  for (const [node, { output, clamps }] of placement.emitters) {
+    if (clamps.length === 0) continue
+    clamps.forEach((clamp) => editor.removeNode(clamp))
+    editor.updateNode(node, { outputs: [output, ...node.outputs.slice(1)] })
+  }
+}
+
+interface Parameters {
+  readonly scale: string
+  readonly zeroPoint: string
+}
+
+interface Pair {
+  readonly quantize: Node
+  readonly quantized: string
+  readonly dequantized: string
+}
+
+function addPair(editor: GraphEditor, value: string, parameters: Parameters): Pair {
+  const quantized = editor.uniqueName('q')
+  const quantize = editor.addNode({
+    opType: 'QuantizeLinear',
+    name: 'Q',
+    inputs: [value, parameters.scale, parameters.zeroPoint],
+    outputs: [quantized],
+  })
+  const dequantized = addDequantize(editor, quantized, parameters)
+  return { quantize, quantized, dequantized }
+}
+
+interface AxisOption {
+  readonly axis?: number | undefined
+}
+
+function addDequantize(
+  editor: GraphEditor,
+  value: string,
+  { scale, zeroPoint, axis }: Partial<Parameters> & Pick<Parameters, 'scale'> & AxisOption,
+): string {
+  const output = editor.uniqueName('d')
+  editor.addNode({
+    opType: 'DequantizeLinear',
+    name: 'D',
+    inputs: zeroPoint === undefined ? [value, scale] : [value, scale, zeroPoint],
+    outputs: [output],
+    attributes: axis === undefined ? {} : { axis: attr.int(axis) },
+  })
+  return output
+}
+
+interface Connection {
+  readonly value: string
+  readonly pair: Pair
+  /** An integer kernel writes the value. */
+  readonly isWritten: boolean
+}
+
+/**
+ * A value written in integers is read from DequantizeLinear by everybody, graph outputs included:
+ * one float reader would keep its kernel float. Any other value only by those who compute with it.
+ */
+function connect(
+  editor: GraphEditor,
+  placement: Placement,
+  { value, pair, isWritten }: Connection,
+): void {
+  const producer = placement.index.producer(value)
+  if (isWritten || (producer !== undefined && placement.passes.has(producer))) {
+    editor.replaceUses(value, pair.dequantized, { except: [pair.quantize] })
+    return
+  }
+  for (const reader of placement.index.consumers(value)) {
+    if (placement.layers.has(reader) || placement.passes.has(reader)) {
+      editor.setInput(reader, 0, pair.dequantized)
+    } else if (placement.joins.has(reader)) {
+      reader.inputs.forEach((input, i) => {
+        if (input === value) editor.setInput(reader, i, pair.dequantized)
+      })
+    }
+  }
+}
+
+/** Constants that joins add or multiply with get the activations' type. */
+function quantizeJoinConstants(
+  editor: GraphEditor,
+  scalars: ScalarPool,
+  placement: Placement,
+  options: InsertQdqOptions,
+): void {
+  const done = new Map<string, string>()
+  for (const node of placement.joins) {
+    for (const [i, input] of node.inputs.entries()) {
+      const constant = placement.index.constant(input)
+      if (constant?.dataType !== 'float32') continue
+      const dequantized = done.get(input) ?? addConstant(editor, scalars, { constant, options })
+      done.set(input, dequantized)
+      editor.setInput(node, i, dequantized)
+    }
+  }
+}
+
+function addConstant(
+  editor: GraphEditor,
+  scalars: ScalarPool,
+  { constant, options }: { readonly constant: Tensor; readonly options: InsertQdqOptions },
+): string {
+  const { activationType, symmetric } = options
+  const values = toFloat32(constant)
+  const { scale, zeroPoint } = activationParams(rangeOf(values), activationType, { symmetric })
+  const { qmin, qmax } = INTEGER_RANGES[activationType]
+  const integers = Array.from(values, (x) =>
+    Math.min(Math.max(roundHalfToEven(Math.fround(x / scale)) + zeroPoint, qmin), qmax),
+  )
+  const name = editor.addInitializer('c', tensorFromInts(activationType, constant.dims, integers))
+  return addDequantize(editor, name, {
+    scale: scalars.float(scale),
+    zeroPoint: scalars.integer(activationType, zeroPoint),
+  })
+}
+
+function rangeOf(values: Float32Array): RealRange {
+  let [min, max] = [0, 0]
+  for (const x of values) {
+    if (x < min) min = x
+    if (x > max) max = x
+  }
+  return { min, max }
+}
+
+function quantizeWeights(
+  editor: GraphEditor,
+  scalars: ScalarPool,
+  weights: ReadonlyMap<Node, QuantizedLayer>,
+): ReadonlyMap<Node, string> {
+  const names = new Map<Node, string>()
+  const shared = new Map<QuantizedLayer['weight'], { name: string; dequantized: string }>()
+  for (const [node, layer] of weights) {
+    const known = shared.get(layer.weight) ?? addWeight(editor, scalars, layer)
+    shared.set(layer.weight, known)
+    names.set(node, known.name)
+    editor.setInput(node, 1, known.dequantized)
+    const { bias } = layer
+    if (bias !== undefined) {
+      const data = tensorFromInts('int32', [bias.data.length], bias.data)
+      editor.setInput(
+        node,
+        layer.layer.biasInput,
+        addDequantize(editor, editor.addInitializer('b', data), {
+          scale: addScales(editor, scalars, bias.scales),
+          axis: bias.scales.length > 1 ? 0 : undefined,
+        }),
+      )
+    }
+    dropFactors(editor, node)
+  }
+  return names
+}
+
+function addWeight(editor: GraphEditor, scalars: ScalarPool, layer: QuantizedLayer) {
+  const { weight, layer: place } = layer
+  const name = editor.addInitializer('w', int8Tensor(place.weight.dims, weight.data))
+  const perChannel = weight.scales.length > 1
+  const dequantized = addDequantize(editor, name, {
+    scale: addScales(editor, scalars, weight.scales),
+    axis: perChannel ? place.axis : undefined,
+    // onnxruntime's Gemm fusion asks for an explicit zero point, the others take 0 as said.
+    ...(place.node.opType === 'Gemm'
+      ? { zeroPoint: addZeros(editor, scalars, weight.scales.length) }
+      : {}),
+  })
+  return { name, dequantized }
+}
+
+function int8Tensor(dims: readonly number[], data: Int8Array): Tensor {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  return { dataType: 'int8', dims, data: { kind: 'bytes', bytes } }
+}
+
+function addScales(editor: GraphEditor, scalars: ScalarPool, scales: Float32Array): string {
+  if (scales.length === 1) return scalars.float(scales[0]!)
+  return editor.addInitializer('s', tensorFromFloat32([scales.length], scales))
+}
+
+function addZeros(editor: GraphEditor, scalars: ScalarPool, count: number): string {
+  if (count === 1) return scalars.integer('int8', 0)
+  return editor.addInitializer('z', int8Tensor([count], new Int8Array(count)))
+}
+
+/** Gemm's alpha and beta are in the integers now. */
+function dropFactors(editor: GraphEditor, node: Node): void {
+  if (node.opType !== 'Gemm') return
+  const attributes = new Map(node.attributes)
+  attributes.delete('alpha')
+  attributes.delete('beta')
+  editor.updateNode(node, { attributes })
+}
+
+function removeUnusedConstants(editor: GraphEditor): void {
+  for (const node of editor.nodes()) {
+    if (node.opType !== 'Constant' || node.domain !== '') continue
+    if (!node.outputs.some((output) => editor.isUsed(output))) editor.removeNode(node)
+  }
+}
+

@@ -1,0 +1,18 @@
+// Which tensors a static quantization needs to know the range of.
+import type { Model } from '@pare/graph'
+
+import { placementPolicy } from './placement-policy.js'
+import { planPlacement } from './placement.js'
+import { type QuantizeStaticOptions, resolveStaticOptions } from './options.js'
+
+/**
+ * The values to observe for `quantizeStatic(model, statistics, options)`, in graph order. Only what
+ * would be quantized: every further value costs a pass over its data in each batch.
+ */
+export function observationPoints(
+  model: Model,
+  options: QuantizeStaticOptions = {},
+): readonly string[] {
+  const policy = placementPolicy(model, resolveStaticOptions(options), undefined)
+  return [...new Set(planPlacement(model, policy).owners.values())]
+}

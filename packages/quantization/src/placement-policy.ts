@@ -1,0 +1,85 @@
+// The options and the statistics, as the placement asks for them.
+import type { CalibrationStatistics } from '@pare/calibration'
+import { indexGraph, type Model, type Node, onnxOpset } from '@pare/graph'
+import { opFacts, sharesQuantization } from '@pare/ops'
+
+import { type StaysFloat, staysFloat } from './decision.js'
+import type { ResolvedStaticOptions } from './options.js'
+import type { RealRange } from './params.js'
+import type { PlacementPolicy } from './placement.js'
+
+export type RangeOf = (value: string) => RealRange | undefined
+
+/** Without statistics every value is taken to have a range. */
+export function placementPolicy(
+  model: Model,
+  options: ResolvedStaticOptions,
+  rangeOf: RangeOf | undefined,
+): PlacementPolicy {
+  return {
+    forbids: (node) => forbids(node, options, onnxOpset(model)),
+    hasRange: (value) => rangeOf === undefined || rangeOf(value) !== undefined,
+    widthOf: (value) => {
+      const range = rangeOf?.(value)
+      return range === undefined ? undefined : Math.max(range.max, 0) - Math.min(range.min, 0)
+    },
+    foldsClamps: !options.symmetric,
+  }
+}
+
+/** First opset with QuantizeLinear; per-channel weights need the `axis` of 13. */
+const FIRST_OPSET = 10
+const FIRST_PER_CHANNEL_OPSET = 13
+
+function forbids(
+  node: Node,
+  options: ResolvedStaticOptions,
+  opset: number,
+): StaysFloat | undefined {
+  const needed = options.perChannel ? FIRST_PER_CHANNEL_OPSET : FIRST_OPSET
+  if (opset < needed) {
+    return staysFloat('opset_too_old', `the model's opset is ${opset}, ${needed} is needed`)
+  }
+  if (options.nodesToExclude.includes(node.name)) {
+    return staysFloat('excluded_by_name', 'it is in nodes_to_exclude')
+  }
+  if (options.nodesToQuantize !== undefined && !options.nodesToQuantize.includes(node.name)) {
+    return isArithmetic(node)
+      ? staysFloat('excluded_by_name', 'it is not in nodes_to_quantize')
+      : undefined
+  }
+  const { opTypesToQuantize } = options
+  if (opTypesToQuantize !== undefined && !opTypesToQuantize.includes(node.opType)) {
+    return isArithmetic(node)
+      ? staysFloat('excluded_by_type', 'its type is not in op_types_to_quantize')
+      : undefined
+  }
+  return undefined
+}
+
+/** Nodes that only move values are not what the lists are about. */
+function isArithmetic(node: Node): boolean {
+  return opFacts(node)?.integerKernel !== undefined
+}
+
+/**
+ * The calibrated range of a value. A value that only moves what another holds (Reshape, MaxPool, …)
+ * has the other's range, where it was not observed itself.
+ */
+export function calibratedRanges(model: Model, statistics: CalibrationStatistics): RangeOf {
+  const index = indexGraph(model.graph)
+  const opset = onnxOpset(model)
+  const rangeOf = (value: string): RealRange | undefined => {
+    const observed = statistics.tensors[value]
+    if (observed !== undefined) return observed.state.range
+    const producer = index.producer(value)
+    if (producer === undefined || !sharesQuantization(producer, opset)) return undefined
+    return rangeOf(producer.inputs[0]!)
+  }
+  return (value) => softmaxRange(index.producer(value)) ?? rangeOf(value)
+}
+
+/** Softmax fills [0, 1] whatever the calibration data showed. */
+function softmaxRange(producer: Node | undefined): RealRange | undefined {
+  return producer?.opType === 'Softmax' && producer.domain === '' ? { min: 0, max: 1 } : undefined
+}

@@ -1,0 +1,167 @@
+// Static quantization: ranges from calibration, integers in the file. The steps, in order:
+//   1. settle MatMul + bias, which depends on ranks learned in the run;
+//   2. decide which nodes compute in integers (placement);
+//   3. quantize weights and biases; a layer that cannot be is taken out, and 2 is repeated;
+//   4. write QuantizeLinear and DequantizeLinear.
+import type { CalibrationStatistics } from '@pare/calibration'
+import type { Diagnostic, Model, Node } from '@pare/graph'
+
+import { settleMatMulBias } from './bias-fusion.js'
+import { type StaysFloat, toDiagnostic } from './decision.js'
+import { errors } from './errors.js'
+import { insertQdq } from './insert-qdq.js'
+import type { WeightedLayer } from './layer-weight.js'
+import {
+  type QuantizeStaticOptions,
+  type ResolvedStaticOptions,
+  resolveStaticOptions,
+} from './options.js'
+import { activationParams, type QuantizationParams } from './params.js'
+import { type Placement, planPlacement } from './placement.js'
+import { calibratedRanges, placementPolicy, type RangeOf } from './placement-policy.js'
+import { type QuantizedLayers, quantizeLayers } from './quantize-layers.js'
+import type { WeightRange } from './quantize-weight.js'
+import { type LayerReport, layerReports, type QuantizedValueReport } from './report.js'
+import { saturates } from './saturation.js'
+import { floatPathDiagnostics } from './float-path.js'
+
+export interface QuantizeStaticResult {
+  readonly model: Model
+  readonly layers: readonly LayerReport[]
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** Layers, by their `LayerReport.output`, that must stay float, and why. */
+export type ForcedFloat = ReadonlyMap<string, StaysFloat>
+
+/**
+ * Quantizes a model in QDQ format. `statistics` come from `calibrate` on `observationPoints(model,
+ * options)`. Graph inputs and outputs keep names and float32 type. Throws
+ * `quantization_options_invalid`, `quantization_statistics_missing` when the statistics hold none of
+ * the model's values, and `quantization_not_applicable` when nothing could be quantized.
+ */
+export function quantizeStatic(
+  model: Model,
+  statistics: CalibrationStatistics,
+  options: QuantizeStaticOptions = {},
+): QuantizeStaticResult {
+  return quantizeExcept(model, statistics, { options, forced: new Map() })
+}
+
+/** `quantizeStatic` with layers that the runtime is known not to compute in integers. */
+export function quantizeExcept(
+  model: Model,
+  statistics: CalibrationStatistics,
+  choice: { readonly options: QuantizeStaticOptions; readonly forced: ForcedFloat },
+): QuantizeStaticResult {
+  const options = resolveStaticOptions(choice.options)
+  const prepared = settleMatMulBias(
+    model,
+    (value) => statistics.tensors[value]?.rank,
+    (node) => !options.nodesToExclude.includes(node.name),
+  )
+  const rangeOf = calibratedRanges(prepared, statistics)
+  const plan = settlePlan(prepared, { options, rangeOf, forced: choice.forced })
+  if (plan.placement.layers.size === 0) throw nothingQuantized(plan.placement, statistics)
+  const { activationType, symmetric } = options
+  const written = insertQdq(prepared, plan.placement, {
+    activationType,
+    symmetric,
+    params: plan.params,
+    weights: plan.layers.weights,
+  })
+  const layers = layerReports(prepared, {
+    placement: plan.placement,
+    weights: plan.layers.weights,
+    weightNames: written.weightNames,
+    valueReport: valueReporter(plan, rangeOf, activationType),
+  })
+  return { model: written.model, layers, diagnostics: diagnose(prepared, plan.placement) }
+}
+
+interface Plan {
+  readonly placement: Placement
+  readonly layers: QuantizedLayers
+  readonly params: ReadonlyMap<string, QuantizationParams>
+}
+
+interface PlanInput {
+  readonly options: ResolvedStaticOptions
+  readonly rangeOf: RangeOf
+  readonly forced: ForcedFloat
+}
+
+function settlePlan(model: Model, input: PlanInput): Plan {
+  const refused = new Map<Node, StaysFloat>()
+  for (;;) {
+    const plan = planOnce(model, input, refused)
+    if (plan.layers.refused.size === 0) return plan
+    for (const [node, stays] of plan.layers.refused) refused.set(node, stays)
+  }
+}
+
+function planOnce(
+  model: Model,
+  { options, rangeOf, forced }: PlanInput,
+  refused: ReadonlyMap<Node, StaysFloat>,
+): Plan {
+  const policy = placementPolicy(model, options, rangeOf)
+  const placement = planPlacement(model, {
+    ...policy,
+    forbids: (node) => refused.get(node) ?? forcedFloat(node, forced) ?? policy.forbids(node),
+  })
+  const params = new Map<string, QuantizationParams>()
+  for (const owner of placement.owners.values()) {
+    const { activationType, symmetric } = options
+    if (params.has(owner)) continue
+    params.set(owner, activationParams(rangeOf(owner)!, activationType, { symmetric }))
+  }
+  const inputScale = ({ node }: WeightedLayer) =>
+    params.get(placement.owners.get(node.inputs[0]!)!)!.scale
+  const layers = quantizeLayers(placement.layers.values(), {
+    perChannel: options.perChannel,
+    weightRange: weightRange(options),
+    inputScale,
+  })
+  return { placement, layers, params }
+}
+
+function forcedFloat(node: Node, forced: ForcedFloat): StaysFloat | undefined {
+  return forced.size === 0 ? undefined : forced.get(node.outputs[0] ?? '')
+}
+
+function weightRange({ reduceRange, isa }: ResolvedStaticOptions): WeightRange {
+  if (reduceRange === true) return 'reduced'
+  return reduceRange === 'auto' && saturates(isa) ? 'pairwise' : 'full'
+}
+
+function valueReporter(plan: Plan, rangeOf: RangeOf, type: string) {
+  return (value: string): QuantizedValueReport | undefined => {
+    const owner = plan.placement.owners.get(value)
+    const params = owner === undefined ? undefined : plan.params.get(owner)
+    const range = owner === undefined ? undefined : rangeOf(owner)
+    return params === undefined || range === undefined ? undefined : { ...params, type, range }
+  }
+}
+
+function diagnose(model: Model, placement: Placement): readonly Diagnostic[] {
+  return [
+    ...[...placement.floats].map(([node, stays]) => toDiagnostic(node, stays)),
+    ...floatPathDiagnostics(model, placement),
+  ]
+}
+
+function nothingQuantized(placement: Placement, statistics: CalibrationStatistics): Error {
+  const reasons = [...new Set([...placement.floats.values()].map(({ message }) => message))]
+  if (Object.keys(statistics.tensors).length === 0) {
+    return errors.quantization_statistics_missing(
+      'the calibration statistics hold no tensor; observe observationPoints(model)',
+    )
+  }
+  return errors.quantization_not_applicable(
+    reasons.length === 0
+      ? 'the model has no Conv, Gemm or MatMul with constant weights'
+      : `every layer stays float: ${reasons.slice(0, 5).join('; ')}`,
+    { details: { reasons } },
+  )
+}
