@@ -19,12 +19,12 @@ export interface PoolOptions {
   readonly onError?: (error: Error) => void
 }
 
-const INT8_OID = 20
+type TypeId = Parameters<typeof pg.types.getTypeParser>[0]
 
 /** Reads bigint columns as numbers, refusing those that a number cannot hold. */
 const types = {
-  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-    oid === INT8_OID && format !== 'binary'
+  getTypeParser: (oid: TypeId, format?: 'text' | 'binary') =>
+    oid === pg.types.builtins.INT8 && format !== 'binary'
       ? parseSafeInteger
       : (pg.types.getTypeParser(oid, format) as (text: string) => unknown),
 }

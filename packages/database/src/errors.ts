@@ -44,6 +44,10 @@ export const errors = defineErrors({
     kind: 'internal',
     title: 'A webhook body exceeds what the specification allows.',
   },
+  postgres_in_use: {
+    kind: 'conflict',
+    title: 'Another process uses this data folder.',
+  },
   postgres_unavailable: {
     kind: 'unavailable',
     title: 'The embedded PostgreSQL did not start.',

@@ -39,6 +39,12 @@ export {
 export { ID_PREFIXES, type IdKind, newId } from './ids.js'
 export { CANONICAL_ROLE } from './inspection.js'
 export {
+  getJobStatus,
+  type JobStatus,
+  listUnfinishedJobsUsing,
+  type StageBrief,
+} from './job-status.js'
+export {
   countJobsByState,
   getJob,
   type Job,
@@ -47,12 +53,6 @@ export {
   listJobs,
   type NewJob,
 } from './jobs.js'
-export {
-  getJobStatus,
-  type JobStatus,
-  listUnfinishedJobsUsing,
-  type StageBrief,
-} from './job-status.js'
 export type { JsonObject, JsonValue } from './json.js'
 export { listen, type Listener, type ListenOptions } from './listen.js'
 export { migrate, MIGRATIONS_DIR } from './migrate.js'
