@@ -14,7 +14,7 @@ export type {
   DatasetDescription,
   LabelsDescription,
 } from './description.js'
-export { errors } from './errors.js'
+export { errors as datasetErrors } from './errors.js'
 export { inspectDataset, type InspectOptions } from './inspect.js'
 export { type DatasetLimits, DEFAULT_LIMITS } from './limits.js'
 export { type DatasetMatch, matchDataset, type ModelInput, requireClassLabels } from './match.js'

@@ -1,1 +1,56 @@
-export {}
+export { errors as evaluationErrors } from './errors.js'
+export {
+  evaluate,
+  type EvaluateOptions,
+  type EvaluationProgress,
+  type EvaluationTarget,
+  type LayerOptions,
+  type MemoryRequest,
+} from './evaluate.js'
+export { judge, type Judgement, type JudgeOptions, mergeJudgements } from './judge.js'
+export {
+  type LatencyComparison,
+  type LatencyOptions,
+  type LatencySummary,
+  measureLatency,
+} from './latency/measure-latency.js'
+export { matchTensors, type TensorPair } from './layers/match-tensors.js'
+export {
+  type LayerError,
+  measureLayers,
+  type MeasureLayersOptions,
+} from './layers/measure-layers.js'
+export { type MemoryProbe, type MemoryUse, probeMemory } from './memory/memory-probe.js'
+export {
+  compareTensors,
+  type Fidelity,
+  type FidelitySums,
+  finishFidelity,
+  mergeFidelity,
+  NO_FIDELITY,
+} from './metrics/fidelity.js'
+export { learnShapes } from './model/learn-shapes.js'
+export { countMacs, type MacCount, type ModelFacts, modelFacts } from './model/model-facts.js'
+export {
+  type Accuracy,
+  type AccuracyComparison,
+  type Environment,
+  type ErrorComparison,
+  type EvaluationResult,
+  type FidelityReport,
+  type MetricName,
+  METRICS,
+  type ModelMeasurements,
+  type PrimaryMetric,
+  type Ratios,
+} from './result.js'
+export { type FileSize, measureSize } from './size.js'
+export {
+  type Interval,
+  mcnemarExact,
+  median,
+  medianInterval,
+  pairedDifferenceInterval,
+  quantile,
+  wilsonInterval,
+} from './statistics.js'

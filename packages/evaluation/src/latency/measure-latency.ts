@@ -1,0 +1,117 @@
+// Latency of two models measured in alternation: a processor that slows down while measuring slows
+// both down alike, and the ratio of neighbouring blocks does not see it.
+import type { InferenceSession } from '@pare/inference'
+import type { RuntimeTensor } from '@pare/tensor'
+
+import { type Interval, median, medianInterval, quantile } from '../statistics.js'
+import { planRounds, type RoundLimits, type RoundPlan } from './plan-rounds.js'
+
+export type Feeds = Readonly<Record<string, RuntimeTensor>>
+
+export interface LatencyOptions {
+  /** Wanted duration of the measurement, warm-up not counted. Default 2,000 ms. */
+  readonly budgetMs?: number
+  /** At least this many rounds, whatever they take. Default 7: enough for an interval. */
+  readonly minRounds?: number
+  /** Default 200. */
+  readonly maxRounds?: number
+  /** Unmeasured runs of each model. Default 5. */
+  readonly warmUpRuns?: number
+  /** Milliseconds since some fixed moment. Default `performance.now`. */
+  readonly clock?: () => number
+}
+
+export interface LatencySummary {
+  readonly p50_ms: number
+  readonly p95_ms: number
+  readonly mean_ms: number
+  readonly runs: number
+}
+
+export interface LatencyComparison {
+  readonly original: LatencySummary
+  readonly result: LatencySummary
+  /** How many times as fast the result is: median over rounds of original / result. */
+  readonly speedup: number
+  /** 95 % interval of that median, from order statistics. */
+  readonly speedup_interval: Interval
+  readonly rounds: number
+  readonly runs_per_block: number
+}
+
+const DEFAULTS: RoundLimits & { readonly warmUpRuns: number } = {
+  budgetMs: 2000,
+  minRounds: 7,
+  maxRounds: 200,
+  warmUpRuns: 5,
+}
+
+interface Pair<Value> {
+  readonly original: Value
+  readonly result: Value
+}
+
+/** Runs both sessions on the same feeds, block by block in turn. */
+export async function measureLatency(
+  sessions: Pair<InferenceSession>,
+  feeds: Feeds,
+  options: LatencyOptions = {},
+): Promise<LatencyComparison> {
+  const { clock = () => performance.now(), ...limits } = { ...DEFAULTS, ...options }
+  const timeOriginal = () => timeRun(sessions.original, feeds, clock)
+  const timeResult = () => timeRun(sessions.result, feeds, clock)
+  const warmUp: number[] = []
+  for (let run = 0; run < Math.max(1, limits.warmUpRuns); run++) {
+    warmUp.push((await timeOriginal()) + (await timeResult()))
+  }
+  const plan = planRounds(median(warmUp), limits)
+  const times: Pair<number[]> = { original: [], result: [] }
+  for (let round = 0; round < plan.rounds; round++) {
+    const blocks = [
+      () => timeBlock(timeOriginal, plan, times.original),
+      () => timeBlock(timeResult, plan, times.result),
+    ]
+    for (const block of round % 2 === 0 ? blocks : blocks.reverse()) await block()
+  }
+  return summarize(times, plan)
+}
+
+async function timeBlock(
+  time: () => Promise<number>,
+  plan: RoundPlan,
+  times: number[],
+): Promise<void> {
+  for (let run = 0; run < plan.runsPerBlock; run++) times.push(await time())
+}
+
+async function timeRun(session: InferenceSession, feeds: Feeds, clock: () => number) {
+  const start = clock()
+  await session.run(feeds)
+  return clock() - start
+}
+
+function summarize(times: Pair<readonly number[]>, plan: RoundPlan): LatencyComparison {
+  const blockMedians = (all: readonly number[]) =>
+    Array.from({ length: plan.rounds }, (_, round) =>
+      median(all.slice(round * plan.runsPerBlock, (round + 1) * plan.runsPerBlock)),
+    )
+  const results = blockMedians(times.result)
+  const ratios = blockMedians(times.original).map((time, round) => time / results[round]!)
+  return {
+    original: summarizeRuns(times.original),
+    result: summarizeRuns(times.result),
+    speedup: median(ratios),
+    speedup_interval: medianInterval(ratios),
+    rounds: plan.rounds,
+    runs_per_block: plan.runsPerBlock,
+  }
+}
+
+function summarizeRuns(times: readonly number[]): LatencySummary {
+  return {
+    p50_ms: quantile(times, 0.5),
+    p95_ms: quantile(times, 0.95),
+    mean_ms: times.reduce((sum, time) => sum + time, 0) / times.length,
+    runs: times.length,
+  }
+}

@@ -1,0 +1,138 @@
+// The error of a quantized model layer by layer: both models run on the same samples, and tensors
+// that stand for each other are compared. A few tensors at a time, so that memory stays bounded.
+import type { Model } from '@pare/graph'
+import type { InferenceRuntime, InferenceSession, SessionOptions } from '@pare/inference'
+import { encodeModel } from '@pare/onnx'
+import type { ShapeOf } from '@pare/ops'
+import { elementCount, type RuntimeTensor } from '@pare/tensor'
+
+import {
+  compareTensors,
+  type Fidelity,
+  type FidelitySums,
+  finishFidelity,
+  mergeFidelity,
+  NO_FIDELITY,
+} from '../metrics/fidelity.js'
+import type { TensorPair } from './match-tensors.js'
+
+export interface LayerError extends Pick<
+  Fidelity,
+  'cosine' | 'sqnr_db' | 'max_abs_difference' | 'identical'
+> {
+  /** The tensor, by its name in the float model. */
+  readonly tensor: string
+  readonly node: string
+  readonly op_type: string
+}
+
+export interface MeasureLayersOptions {
+  readonly runtime: InferenceRuntime
+  readonly original: Model
+  readonly result: Model
+  readonly pairs: readonly TensorPair[]
+  /** Shapes in the float model when it runs on one of the batches. */
+  readonly shapeOf: ShapeOf
+  readonly batches: readonly Readonly<Record<string, RuntimeTensor>>[]
+  /** Options of the sessions; the target's. */
+  readonly session?: SessionOptions
+  /** Bytes of tensors to hold at a time, both models together. Default 64 MiB. */
+  readonly budgetBytes?: number
+}
+
+const DEFAULT_BUDGET_BYTES = 64 << 20
+const FLOAT32_BYTES = 4
+
+/** Compares the pairs; worst first, by SQNR. Pairs that do not hold floats of one shape are left out. */
+export async function measureLayers(options: MeasureLayersOptions): Promise<readonly LayerError[]> {
+  const errors: LayerError[] = []
+  for (const group of groupByBytes(options)) errors.push(...(await measureGroup(group, options)))
+  return errors.sort((a, b) => badness(a) - badness(b))
+}
+
+/** Identical tensors last; a tensor that is wrong where the original is zero first. */
+function badness(error: LayerError): number {
+  if (error.identical) return Infinity
+  return error.sqnr_db ?? -Infinity
+}
+
+function groupByBytes(options: MeasureLayersOptions): readonly (readonly TensorPair[])[] {
+  const { pairs, shapeOf, budgetBytes = DEFAULT_BUDGET_BYTES } = options
+  const groups: TensorPair[][] = []
+  let room = 0
+  for (const pair of pairs) {
+    const shape = shapeOf(pair.original)
+    if (shape === undefined) continue
+    const bytes = 2 * FLOAT32_BYTES * elementCount(shape)
+    if (groups.length === 0 || bytes > room) {
+      groups.push([])
+      room = budgetBytes
+    }
+    groups.at(-1)!.push(pair)
+    room -= bytes
+  }
+  return groups
+}
+
+async function measureGroup(
+  group: readonly TensorPair[],
+  options: MeasureLayersOptions,
+): Promise<readonly LayerError[]> {
+  const { runtime, session = {}, batches } = options
+  const originalNames = [...new Set(group.map((pair) => pair.original))]
+  const resultNames = [...new Set(group.map((pair) => pair.result))]
+  const original = await observe(options.original, originalNames, { runtime, session })
+  const result = await observe(options.result, resultNames, { runtime, session })
+  const sums = new Map<TensorPair, FidelitySums>()
+  try {
+    for (const feeds of batches) {
+      const originals = await original.run(feeds, originalNames)
+      const results = await result.run(feeds, resultNames)
+      for (const pair of group) {
+        const [x, y] = [originals[pair.original], results[pair.result]]
+        if (x === undefined || y === undefined || !areComparable(x, y)) continue
+        const part = compareTensors(pair.original, x, y)
+        sums.set(pair, mergeFidelity(sums.get(pair) ?? NO_FIDELITY, part))
+      }
+    }
+  } finally {
+    await original.release()
+    await result.release()
+  }
+  return [...sums].map(([pair, sum]) => describe(pair, sum))
+}
+
+function describe(pair: TensorPair, sums: FidelitySums): LayerError {
+  const { cosine, sqnr_db, max_abs_difference, identical } = finishFidelity(sums)
+  return {
+    tensor: pair.original,
+    node: pair.node,
+    op_type: pair.opType,
+    cosine,
+    sqnr_db,
+    max_abs_difference,
+    identical,
+  }
+}
+
+function areComparable(x: RuntimeTensor, y: RuntimeTensor): boolean {
+  return x.dataType === y.dataType && isFloat(x) && x.dims.join() === y.dims.join()
+}
+
+function isFloat({ dataType }: RuntimeTensor): boolean {
+  return dataType.startsWith('float') || dataType === 'bfloat16'
+}
+
+/** A session of the model with these values as its outputs; onnxruntime infers their types. */
+async function observe(
+  model: Model,
+  names: readonly string[],
+  { runtime, session }: { readonly runtime: InferenceRuntime; readonly session: SessionOptions },
+): Promise<InferenceSession> {
+  const outputs = names.map(
+    (name) =>
+      model.graph.outputs.find((output) => output.name === name) ?? { name, metadataProps: [] },
+  )
+  const observed: Model = { ...model, graph: { ...model.graph, outputs } }
+  return runtime.createSession(encodeModel(observed), session)
+}

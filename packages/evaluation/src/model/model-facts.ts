@@ -1,0 +1,132 @@
+// What a model is made of: parameters, zeros among the weights, operators, multiply-accumulates.
+import { type Graph, indexGraph, type Model, type Node, walkGraphs, walkNodes } from '@pare/graph'
+import { macsOf, type ShapeOf } from '@pare/ops'
+import { elementCount, type Tensor, toNumbers } from '@pare/tensor'
+
+export interface ModelFacts {
+  /**
+   * Elements of all constants with at least one dimension: weights, biases, tables. Scales and zero
+   * points of quantization are no parameters.
+   */
+  readonly parameters: number
+  /** Share of zeros among the elements of weights (constants of two dimensions or more). */
+  readonly sparsity: number
+  readonly nodes: number
+  /** Nodes by operator, with the domain where it is not ONNX's own; bodies of If, Loop, Scan too. */
+  readonly op_types: Readonly<Record<string, number>>
+}
+
+export function modelFacts(model: Model): ModelFacts {
+  let [parameters, weights, zeros] = [0, 0, 0]
+  for (const { tensor, zeroPoint } of constants(model)) {
+    if (tensor.dims.length > 0) parameters += elementCount(tensor.dims)
+    if (tensor.dims.length < 2 || !isWeight(tensor)) continue
+    weights += elementCount(tensor.dims)
+    zeros += countZeros(tensor, zeroPoint)
+  }
+  const opTypes = countOps(model)
+  return {
+    parameters,
+    sparsity: weights === 0 ? 0 : zeros / weights,
+    nodes: Object.values(opTypes).reduce((sum, count) => sum + count, 0),
+    op_types: opTypes,
+  }
+}
+
+interface Constant {
+  readonly tensor: Tensor
+  /** What stands for zero, where a DequantizeLinear node says so. */
+  readonly zeroPoint?: ZeroPoint
+}
+
+interface ZeroPoint {
+  readonly tensor: Tensor
+  readonly axis: number
+}
+
+function* constants(model: Model): Generator<Constant> {
+  for (const graph of walkGraphs(model.graph)) {
+    const index = indexGraph(graph)
+    const zeroPoints = new Map<string, ZeroPoint>()
+    for (const node of graph.nodes) {
+      const zeroPoint = node.opType === 'DequantizeLinear' && index.constant(node.inputs[2] ?? '')
+      if (zeroPoint) zeroPoints.set(node.inputs[0]!, { tensor: zeroPoint, axis: axisOf(node) })
+      const value = node.opType === 'Constant' && node.attributes.get('value')
+      if (value && value.type === 'tensor') yield { tensor: value.value }
+    }
+    const quantizationParameters = findQuantizationParameters(graph)
+    for (const [name, tensor] of graph.initializers) {
+      if (quantizationParameters.has(name)) continue
+      const zeroPoint = zeroPoints.get(name)
+      yield zeroPoint === undefined ? { tensor } : { tensor, zeroPoint }
+    }
+  }
+}
+
+/** Scales and zero points of QuantizeLinear and DequantizeLinear nodes. */
+function findQuantizationParameters(graph: Graph): ReadonlySet<string> {
+  return new Set(
+    graph.nodes
+      .filter(({ opType }) => opType === 'QuantizeLinear' || opType === 'DequantizeLinear')
+      .flatMap(({ inputs }) => inputs.slice(1)),
+  )
+}
+
+function axisOf(node: Node): number {
+  const axis = node.attributes.get('axis')
+  return axis?.type === 'int' ? Number(axis.value) : 1
+}
+
+/** Indices, shapes and texts are no weights. */
+function isWeight({ dataType, data }: Tensor): boolean {
+  return data.kind === 'bytes' && !/^(u?int(32|64)|bool|string|complex)/.test(dataType)
+}
+
+function countZeros(tensor: Tensor, zeroPoint: ZeroPoint | undefined): number {
+  const values = toNumbers(tensor) as ArrayLike<number>
+  const zeroAt = zeroLookup(tensor, zeroPoint)
+  let zeros = 0
+  for (let index = 0; index < values.length; index++) {
+    if (values[index] === zeroAt(index)) zeros++
+  }
+  return zeros
+}
+
+/** The zero of each element: one for the tensor, or one per index of an axis. */
+function zeroLookup(tensor: Tensor, zeroPoint: ZeroPoint | undefined): (index: number) => number {
+  if (zeroPoint === undefined) return () => 0
+  const zeros = toNumbers(zeroPoint.tensor) as ArrayLike<number>
+  const first = zeros[0] ?? 0
+  if (Array.from(zeros).every((zero) => zero === first)) return () => first
+  const axis = zeroPoint.axis < 0 ? zeroPoint.axis + tensor.dims.length : zeroPoint.axis
+  const inner = elementCount(tensor.dims.slice(axis + 1))
+  return (index) => zeros[Math.floor(index / inner) % zeros.length]!
+}
+
+function countOps(model: Model): Record<string, number> {
+  const counts = new Map<string, number>()
+  for (const { opType, domain } of walkNodes(model.graph, { subgraphs: 'visit' })) {
+    const name = domain === '' ? opType : `${domain}::${opType}`
+    counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+export interface MacCount {
+  /** Multiply-accumulates of one sample. */
+  readonly macs: number
+  /** Nodes that multiply but whose shapes are not known: their work is missing from the count. */
+  readonly nodes_not_counted: number
+}
+
+/** `shapeOf` has the shapes of a run on `rows` samples. */
+export function countMacs(model: Model, shapeOf: ShapeOf, rows: number): MacCount {
+  let macs = 0
+  let missing = 0
+  for (const node of walkNodes(model.graph, { subgraphs: 'visit' })) {
+    const count = macsOf(node, shapeOf)
+    if (count === undefined) missing++
+    else macs += count
+  }
+  return { macs: macs / rows, nodes_not_counted: missing }
+}
