@@ -1,6 +1,13 @@
 export { decodeModel, type DecodeOptions } from './decode/decode-model.js'
 export { encodeModel, encodeModelChunks } from './encode/encode-model.js'
 export { codecErrors } from './errors.js'
+export {
+  type EncodedWithExternalData,
+  encodeModelWithExternalData,
+  type ExternalEncodeOptions,
+  loadExternalData,
+  type ReadRange,
+} from './external-data.js'
 export { type ByteSource, bytesSource } from './scan/byte-source.js'
 export { type ScanErrorCode, scanErrors } from './scan/errors.js'
 export { isMemberName } from './scan/external-data.js'
