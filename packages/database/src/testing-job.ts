@@ -1,7 +1,7 @@
 // A small job for tests: prepare → calibrate → quantize → report, on one model and one dataset.
 import { createHash } from 'node:crypto'
 
-import { type AcceptedJob,acceptJob } from './accept-job.js'
+import { type AcceptedJob, acceptJob } from './accept-job.js'
 import { type ClaimedStage, claimStage } from './claim-stage.js'
 import { type Pool, type Tx, withTransaction } from './db.js'
 import { completeStage, type StageEnd } from './end-stage.js'
