@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest'
+
+import type { ArrayDescription, LabelsDescription } from './description.js'
+import { matchDataset, type ModelInput, requireClassLabels } from './match.js'
+
+function dataset(arrays: Record<string, readonly [ArrayDescription['dataType'], number[]]>) {
+  return {
+    arrays: Object.entries(arrays).map(([name, [dataType, dims]]) => ({ name, dataType, dims })),
+    samples: 10,
+    labels: 'label' in arrays ? ({ kind: 'targets', name: 'label' } as const) : null,
+  }
+}
+
+const image = (shape: ModelInput['shape']): ModelInput[] => [
+  { name: 'image', dataType: 'float32', ...(shape ? { shape } : {}) },
+]
+
+describe('matchDataset', () => {
+  it('binds arrays to inputs by name and reports those it does not need', () => {
+    const data = dataset({
+      image: ['float32', [10, 3]],
+      label: ['int64', [10]],
+      extra: ['int8', [10]],
+    })
+    expect(matchDataset(data, image(['batch', 3]))).toEqual({
+      inputs: [{ input: 'image', array: 'image' }],
+      fixedBatchSize: null,
+      paddedSamples: 0,
+      unusedArrays: ['extra'],
+    })
+  })
+
+  it('feeds a single input from a single unnamed array', () => {
+    const data = dataset({ arr_0: ['float32', [10, 3]], label: ['int64', [10]] })
+    expect(matchDataset(data, image([null, 3])).inputs).toEqual([
+      { input: 'image', array: 'arr_0' },
+    ])
+  })
+
+  it('reports a fixed batch size and how many samples fill up its last batch', () => {
+    const data = dataset({ image: ['float32', [10, 3]] })
+    expect(matchDataset(data, image([4, 3]))).toMatchObject({ fixedBatchSize: 4, paddedSamples: 2 })
+    expect(matchDataset(data, image([5, 3]))).toMatchObject({ fixedBatchSize: 5, paddedSamples: 0 })
+  })
+
+  it('takes any shape where the model states none', () => {
+    const data = dataset({ image: ['float32', [10, 3, 7]] })
+    expect(matchDataset(data, image(undefined)).fixedBatchSize).toBeNull()
+    expect(matchDataset(data, image(['n', null, 'width'])).fixedBatchSize).toBeNull()
+  })
+
+  it('names a missing array and what the model expects', () => {
+    const data = dataset({ images: ['float32', [10, 3]] })
+    expect(() => matchDataset(data, image(['n', 3]))).toThrow(
+      expect.objectContaining({
+        code: 'dataset_input_missing',
+        details: { input: 'image', arrays: ['images'], expected: ['image'] },
+      }),
+    )
+  })
+
+  it('names a wrong dtype and the remedy', () => {
+    const data = dataset({ image: ['float64', [10, 3]] })
+    expect(() => matchDataset(data, image(['n', 3]))).toThrow(
+      expect.objectContaining({
+        code: 'dataset_dtype_mismatch',
+        details: { array: 'image', expected: 'float32', got: 'float64' },
+        message: expect.stringContaining('astype("float32")') as string,
+      }),
+    )
+  })
+
+  it.each([
+    ['channels last', [10, 28, 28, 3], ['n', 3, 28, 28], 'transpose(0, 3, 1, 2)'],
+    ['channels first', [10, 3, 28, 28], ['n', 28, 28, 3], 'transpose(0, 2, 3, 1)'],
+    ['no channels', [10, 28, 28], ['n', 1, 28, 28], 'expand_dims(array, 1)'],
+    ['no last channels', [10, 28, 28], ['n', 28, 28, 1], 'expand_dims(array, -1)'],
+    ['flat rows', [10, 784], ['n', 1, 28, 28], 'reshape(-1, 1, 28, 28)'],
+    ['another size', [10, 3, 32, 32], ['n', 3, 28, 28], 'exactly as for the model'],
+    ['no samples axis', [28], ['n', 28], 'exactly as for the model'],
+  ])('names the remedy for %s', (_, dims, shape, remedy) => {
+    expect(() => matchDataset(dataset({ image: ['float32', dims] }), image(shape))).toThrow(
+      expect.objectContaining({
+        code: 'dataset_shape_mismatch',
+        message: expect.stringContaining(remedy) as string,
+      }),
+    )
+  })
+
+  it('wants a named size to be the same in all inputs', () => {
+    const inputs: ModelInput[] = ['ids', 'mask'].map((name) => ({
+      name,
+      dataType: 'int64',
+      shape: ['batch', 'length'],
+    }))
+    const good = dataset({ ids: ['int64', [10, 16]], mask: ['int64', [10, 16]] })
+    expect(matchDataset(good, inputs).inputs).toHaveLength(2)
+    const bad = dataset({ ids: ['int64', [10, 16]], mask: ['int64', [10, 15]] })
+    expect(() => matchDataset(bad, inputs)).toThrow(
+      expect.objectContaining({ code: 'dataset_shape_mismatch' }),
+    )
+  })
+
+  it('refuses inputs that disagree on the batch, or have none', () => {
+    const inputs: ModelInput[] = [
+      { name: 'a', dataType: 'float32', shape: [2, 3] },
+      { name: 'b', dataType: 'float32', shape: [4, 3] },
+    ]
+    const data = dataset({ a: ['float32', [10, 3]], b: ['float32', [10, 3]] })
+    expect(() => matchDataset(data, inputs)).toThrow(
+      expect.objectContaining({ code: 'dataset_shape_mismatch' }),
+    )
+    expect(() => matchDataset(dataset({ image: ['float32', [10]] }), image([]))).toThrow(
+      expect.objectContaining({ code: 'dataset_shape_mismatch' }),
+    )
+  })
+})
+
+describe('requireClassLabels', () => {
+  const arrays: ArrayDescription[] = [{ name: 'label', dataType: 'int64', dims: [10] }]
+  const classes: LabelsDescription = { kind: 'classes', name: 'label', min: 0, max: 9 }
+
+  it('accepts labels below the number of classes', () => {
+    expect(() => requireClassLabels({ arrays, labels: classes }, 10)).not.toThrow()
+    expect(() => requireClassLabels({ arrays, labels: classes })).not.toThrow()
+  })
+
+  it.each([
+    [null, 'dataset_labels_missing'],
+    [{ kind: 'targets', name: 'label' } as const, 'dataset_labels_not_classes'],
+    [{ ...classes, max: 10 }, 'dataset_labels_out_of_range'],
+  ])('refuses %j', (labels, code) => {
+    expect(() => requireClassLabels({ arrays, labels }, 10)).toThrow(
+      expect.objectContaining({ code }),
+    )
+  })
+})
