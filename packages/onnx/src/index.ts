@@ -1,3 +1,8 @@
+export {
+  canonicalizeModel,
+  type CanonicalizeOptions,
+  type ReadExternalData,
+} from './bundle/canonicalize-model.js'
 export { decodeModel, type DecodeOptions } from './decode/decode-model.js'
 export { encodeModel, encodeModelChunks } from './encode/encode-model.js'
 export { codecErrors } from './errors.js'

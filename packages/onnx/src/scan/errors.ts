@@ -65,6 +65,15 @@ const rows = {
   external_data_in_memory: broken('External data names an address in memory'),
   external_data_missing: broken('External data names a file that was not uploaded'),
   external_data_range: broken('External data lies outside its file'),
+
+  // Archives and files.
+  bundle_archive_invalid: broken('The zip archive of the model cannot be read'),
+  bundle_entry_refused: broken('The archive holds an entry that is no plain file of a model'),
+  bundle_model_missing: broken('The archive holds no .onnx file'),
+  bundle_model_ambiguous: broken('The archive holds more than one .onnx file'),
+  bundle_too_large: limit('The archive holds more entries or bytes than the limit'),
+  bundle_inflation_refused: limit('The archive inflates far beyond its own size'),
+  file_not_plain: broken('A file of the model is a link or no regular file'),
 } as const satisfies Record<string, ErrorRow>
 
 export const scanErrors = defineErrors(rows)

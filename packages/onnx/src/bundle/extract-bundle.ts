@@ -1,0 +1,161 @@
+/**
+ * Unpacks an upload into a folder of its own. An upload is a bare .onnx file, used where it is, or
+ * a zip archive of one .onnx file and the external data it names; the content decides, not the
+ * name. Files are written by us alone, each new (O_EXCL), so none can be a link.
+ */
+import { createReadStream, createWriteStream, lstatSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { Transform, type TransformCallback } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { crc32, createInflateRaw } from 'node:zlib'
+
+import { scanErrors } from '../scan/errors.js'
+import { isZip, SNIFF_BYTES } from '../scan/sniff-format.js'
+import { type BundleLimits, DEFAULT_BUNDLE_LIMITS } from './limits.js'
+import { openPlainFile, type PlainFile } from './plain-file.js'
+import { readZipDirectory, type ZipEntry } from './zip-directory.js'
+
+export interface Bundle {
+  /** The .onnx file. */
+  readonly modelPath: string
+  /** Path of each further file by name. */
+  readonly members: ReadonlyMap<string, string>
+}
+
+export interface ExtractOptions {
+  readonly path: string
+  /** An existing empty folder that nobody else writes to. */
+  readonly directory: string
+  readonly limits?: Partial<BundleLimits>
+}
+
+/**
+ * @throws bundle_archive_invalid, bundle_entry_refused, bundle_model_missing,
+ *   bundle_model_ambiguous, bundle_too_large, bundle_inflation_refused, file_not_plain
+ */
+export async function extractBundle(options: ExtractOptions): Promise<Bundle> {
+  const limits = { ...DEFAULT_BUNDLE_LIMITS, ...options.limits }
+  const upload = openPlainFile(options.path)
+  try {
+    const { source } = upload
+    const head = source.size === 0 ? new Uint8Array(0) : source.read(0, SNIFF_BYTES)
+    if (!isZip(head)) return { modelPath: options.path, members: new Map() }
+    checkEmptyDirectory(options.directory)
+    const entries = readZipDirectory(source, limits)
+    const model = findModel(entries)
+    const budget = { left: allowance(source.size, limits) }
+    for (const entry of entries) await extractEntry(upload, entry, options.directory, budget)
+    return {
+      modelPath: join(options.directory, model.name),
+      members: new Map(
+        entries
+          .filter((entry) => entry !== model)
+          .map(({ name }) => [name, join(options.directory, name)]),
+      ),
+    }
+  } finally {
+    upload.close()
+  }
+}
+
+function checkEmptyDirectory(directory: string): void {
+  if (!lstatSync(directory).isDirectory() || readdirSync(directory).length > 0) {
+    throw new Error('an upload is unpacked into an empty folder only')
+  }
+}
+
+function findModel(entries: readonly ZipEntry[]): ZipEntry {
+  const models = entries.filter(({ name }) => name.toLowerCase().endsWith('.onnx'))
+  const [model] = models
+  if (model === undefined) {
+    throw scanErrors.bundle_model_missing(
+      'put one .onnx file and its external data into the archive',
+    )
+  }
+  if (models.length > 1) {
+    const names = models.map(({ name }) => name).join(', ')
+    throw scanErrors.bundle_model_ambiguous(`the archive holds ${models.length}: ${names}`)
+  }
+  return model
+}
+
+function allowance(archiveBytes: number, limits: BundleLimits): number {
+  const byRatio = Math.max(limits.ratioFloorBytes, archiveBytes * limits.maxRatio)
+  return Math.min(limits.maxInflatedBytes, byRatio)
+}
+
+interface Budget {
+  left: number
+}
+
+async function extractEntry(
+  upload: PlainFile,
+  entry: ZipEntry,
+  directory: string,
+  budget: Budget,
+): Promise<void> {
+  const out = createWriteStream(join(directory, entry.name), { flags: 'wx', mode: 0o600 })
+  const count = new EntryCheck(entry, budget)
+  if (entry.compressedBytes === 0) {
+    count.end()
+    return pipeline(count, out)
+  }
+  const raw = createReadStream('', {
+    fd: upload.fd,
+    autoClose: false,
+    start: entry.dataOffset,
+    end: entry.dataOffset + entry.compressedBytes - 1,
+  })
+  if (entry.method === 'stored') return pipeline(raw, count, out)
+  try {
+    await pipeline(raw, createInflateRaw(), count, out)
+  } catch (error) {
+    throw isZlibError(error) ? damaged(entry, 'its compressed bytes are damaged', error) : error
+  }
+}
+
+function isZlibError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('Z_')
+}
+
+function damaged(entry: ZipEntry, why: string, cause?: unknown): Error {
+  return scanErrors.bundle_archive_invalid(`the entry '${entry.name}' cannot be read: ${why}`, {
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+/** Lets bytes through while they stay within the claim and the budget, and checks their sum. */
+class EntryCheck extends Transform {
+  readonly #entry: ZipEntry
+  readonly #budget: Budget
+  #bytes = 0
+  #crc32 = 0
+
+  constructor(entry: ZipEntry, budget: Budget) {
+    super()
+    this.#entry = entry
+    this.#budget = budget
+  }
+
+  override _transform(chunk: Buffer, _encoding: string, done: TransformCallback): void {
+    if (this.#bytes === 0 && isZip(chunk)) {
+      done(scanErrors.bundle_entry_refused(`'${this.#entry.name}' is an archive in the archive`))
+      return
+    }
+    this.#bytes += chunk.length
+    this.#budget.left -= chunk.length
+    if (this.#bytes > this.#entry.inflatedBytes) {
+      done(damaged(this.#entry, 'it is longer than the directory says'))
+    } else if (this.#budget.left < 0) {
+      done(scanErrors.bundle_inflation_refused(`at '${this.#entry.name}'; send it uncompressed`))
+    } else {
+      this.#crc32 = crc32(chunk, this.#crc32)
+      done(null, chunk)
+    }
+  }
+
+  override _flush(done: TransformCallback): void {
+    const isWhole = this.#bytes === this.#entry.inflatedBytes && this.#crc32 === this.#entry.crc32
+    done(isWhole ? null : damaged(this.#entry, 'its length or checksum is wrong'))
+  }
+}

@@ -1,0 +1,73 @@
+/** From an uploaded file to the canonical model: unpack, scan, decode, canonicalize. */
+import type { Model } from '@pare/graph'
+
+import { decodeModel } from '../decode/decode-model.js'
+import { scanErrors } from '../scan/errors.js'
+import type { ScanLimits, ScanPolicy } from '../scan/limits.js'
+import { scanModel } from '../scan/scan-model.js'
+import type { ScanReport } from '../scan/scan-report.js'
+import { canonicalizeModel } from './canonicalize-model.js'
+import { type Bundle, extractBundle } from './extract-bundle.js'
+import type { BundleLimits } from './limits.js'
+import { openPlainFile, type PlainFile } from './plain-file.js'
+
+export interface OpenUploadOptions {
+  /** The uploaded file: .onnx or .zip. */
+  readonly path: string
+  /** An existing empty folder, used when the upload is an archive. */
+  readonly directory: string
+  readonly limits?: Partial<ScanLimits & BundleLimits>
+  readonly policy?: Partial<ScanPolicy>
+}
+
+export interface OpenedUpload {
+  /** Canonical: without external data; hash and run what `encodeModel` makes of it. */
+  readonly model: Model
+  readonly report: ScanReport
+}
+
+/**
+ * Nothing but this code has read the upload when it returns: the scanner accepted every byte before
+ * the decoder saw it, and onnxruntime gets neither the upload nor its folder.
+ *
+ * @throws CodedError of `scanErrors`, all of them faults of the upload
+ */
+export async function openUpload(options: OpenUploadOptions): Promise<OpenedUpload> {
+  const { path, directory, limits = {}, policy = {} } = options
+  const bundle = await extractBundle({ path, directory, limits })
+  const files = openFiles(bundle)
+  try {
+    const members = new Map([...files.members].map(([name, file]) => [name, file.source.size]))
+    const report = scanModel(files.model.source, { limits, policy, members })
+    const decoded = decodeModel(files.model.readRange(0, files.model.source.size))
+    const model = canonicalizeModel(decoded, {
+      readExternalData: (location, offset, length) => {
+        const member = files.members.get(location)
+        if (member === undefined) throw scanErrors.external_data_missing(`'${location}'`)
+        return member.readRange(offset, length)
+      },
+    })
+    return { model, report }
+  } finally {
+    files.model.close()
+    for (const file of files.members.values()) file.close()
+  }
+}
+
+interface OpenFiles {
+  readonly model: PlainFile
+  readonly members: ReadonlyMap<string, PlainFile>
+}
+
+/** All files stay open from the scan to the decoding, so that both see the same bytes. */
+function openFiles(bundle: Bundle): OpenFiles {
+  const model = openPlainFile(bundle.modelPath)
+  const members = new Map<string, PlainFile>()
+  try {
+    for (const [name, path] of bundle.members) members.set(name, openPlainFile(path))
+  } catch (error) {
+    for (const file of [model, ...members.values()]) file.close()
+    throw error
+  }
+  return { model, members }
+}
