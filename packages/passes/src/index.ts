@@ -1,1 +1,38 @@
-export {}
+export { deduplicateInitializers } from './deduplicate-initializers.js'
+export { extractConstants } from './extract-constants.js'
+export { foldAffine } from './fold-affine.js'
+export { batchNormAffine, foldBatchNorm } from './fold-batch-norm.js'
+export { foldConstants, type FoldConstantsOptions } from './fold-constants.js'
+export { foldPad } from './fold-pad.js'
+export { type FoldableActivation, foldableActivation } from './foldable-activation.js'
+export { freezeInitializers } from './freeze-initializers.js'
+export { gemmToMatMul } from './gemm-to-matmul.js'
+export {
+  AFFINE_LAYERS,
+  type AffineLayer,
+  affineLayerBefore,
+  type ChannelAffine,
+  channelVector,
+  replaceLayer,
+  type ScaledLayer,
+  scaleLayer,
+} from './layer-affine.js'
+export { learnShapes, type LearnShapesOptions, withOutputs } from './learn-shapes.js'
+export { matMulToGemm, type MatMulToGemmOptions } from './matmul-to-gemm.js'
+export type { AsyncPass, ModelSession, OpenModel, Tensors } from './model-session.js'
+export { normalizeGemm } from './normalize-gemm.js'
+export {
+  foldingPasses,
+  plainPasses,
+  type PreparedModel,
+  prepareModel,
+  type PrepareOptions,
+  QUANTIZABLE_OPSET,
+  runSteps,
+  type StepsResult,
+} from './pipelines.js'
+export { raiseOpset, type RaiseOpsetOptions } from './raise-opset.js'
+export { removeNoOps, type RemoveNoOpsOptions } from './remove-no-ops.js'
+export { removeUnused } from './remove-unused.js'
+export { sortTopologically } from './sort-topologically.js'
+export { dataTypeOf, NO_SHAPES, rankOf, type ValueShape, type ValueShapes } from './value-types.js'

@@ -1,0 +1,78 @@
+// Shapes and types of all values, learned by running the model once on real inputs. There is no
+// rule of shape inference to be wrong, and operators nobody knows are no obstacle. Rules:
+// 1. Every value of the main graph becomes an output without a type; the runtime fills it in.
+// 2. Values are fetched in groups and only their dimensions are kept, so memory is bounded.
+// 3. Values inside bodies of If, Loop and Scan have no single shape and are skipped.
+// 4. Values that are no tensors (sequences) are skipped, as are those declared so.
+import { indexGraph, type Model, type Node, type StaticGraphIndex } from '@pare/graph'
+import { opFacts } from '@pare/ops'
+
+import type { OpenModel, Tensors } from './model-session.js'
+import type { ValueShape, ValueShapes } from './value-types.js'
+
+export interface LearnShapesOptions {
+  /** Values fetched per run of the model. Default 128. */
+  readonly valuesPerRun?: number
+}
+
+const DEFAULT_VALUES_PER_RUN = 128
+
+/** By value name; initializers and graph inputs included. Throws what the runtime throws. */
+export async function learnShapes(
+  model: Model,
+  open: OpenModel,
+  feeds: Tensors,
+  options: LearnShapesOptions = {},
+): Promise<ValueShapes> {
+  const shapes = new Map<string, ValueShape>()
+  for (const [name, { dataType, dims }] of model.graph.initializers) {
+    shapes.set(name, { dataType, dims })
+  }
+  for (const [name, { dataType, dims }] of Object.entries(feeds)) {
+    shapes.set(name, { dataType, dims })
+  }
+  const values = innerValues(model)
+  const size = options.valuesPerRun ?? DEFAULT_VALUES_PER_RUN
+  const session = await open(withOutputs(model, values))
+  try {
+    for (let start = 0; start < values.length; start += size) {
+      const results = await session.run(feeds, values.slice(start, start + size))
+      for (const [name, { dataType, dims }] of Object.entries(results)) {
+        shapes.set(name, { dataType, dims: [...dims] })
+      }
+    }
+  } finally {
+    await session.release()
+  }
+  return shapes
+}
+
+function innerValues(model: Model): readonly string[] {
+  const index = indexGraph(model.graph)
+  return model.graph.nodes.flatMap((node) =>
+    node.outputs.filter((output) => output !== '' && isTensor(output, node, index)),
+  )
+}
+
+/** Sequence operators that make tensors. */
+const TENSORS_FROM_SEQUENCES: ReadonlySet<string> = new Set([
+  'ConcatFromSequence',
+  'OptionalHasElement',
+  'SequenceAt',
+  'SequenceLength',
+])
+
+function isTensor(value: string, node: Node, index: StaticGraphIndex): boolean {
+  const declared = index.value(value)?.type
+  if (declared !== undefined && declared.kind !== 'unknown') return declared.kind === 'tensor'
+  if (opFacts(node)?.family === 'sequence') return TENSORS_FROM_SEQUENCES.has(node.opType)
+  return node.opType !== 'SequenceMap'
+}
+
+/** The model with the values as outputs; those it already has keep their declaration. */
+export function withOutputs(model: Model, values: readonly string[]): Model {
+  const declared = new Map(model.graph.outputs.map((output) => [output.name, output]))
+  const added = values.filter((name) => !declared.has(name))
+  const outputs = [...model.graph.outputs, ...added.map((name) => ({ name, metadataProps: [] }))]
+  return { ...model, graph: { ...model.graph, outputs } }
+}

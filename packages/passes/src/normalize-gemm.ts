@@ -1,0 +1,79 @@
+// Gemm computes alpha · A · B + beta · C. Quantizers and integer kernels overlook alpha and beta
+// (wrong results with today's tools), so both move into the constants. Rules:
+// 1. alpha ≠ 1 goes into B, or into A, whichever is a constant of a float type.
+// 2. beta ≠ 1 goes into C when that is constant; without C, beta means nothing and is dropped.
+// 3. beta 0 drops C.
+// 4. New constants get fresh names: another node may share the old ones.
+import {
+  defineRewrite,
+  floatAttribute,
+  type GraphEditor,
+  type GraphIndex,
+  type Miss,
+  miss,
+  type Node,
+  type Pass,
+  rewritePass,
+} from '@pare/graph'
+import { type DataType, type Tensor, tensorFromFloats, toFloat32 } from '@pare/tensor'
+
+export function normalizeGemm(): Pass {
+  return rewritePass(rule)
+}
+
+interface GemmMatch {
+  readonly node: Node
+  readonly alpha: number
+  readonly beta: number
+  /** Input that takes alpha. */
+  readonly alphaInput: number
+}
+
+const FLOAT_TYPES: ReadonlySet<DataType> = new Set(['float32', 'float16'])
+
+const rule = defineRewrite<GemmMatch>({
+  name: 'normalize_gemm',
+  opTypes: ['Gemm'],
+  match,
+  rewrite,
+})
+
+function match(node: Node, index: GraphIndex): GemmMatch | Miss | undefined {
+  const alpha = floatAttribute(node, 'alpha', 1)
+  const beta = floatAttribute(node, 'beta', 1)
+  if (alpha === 1 && beta === 1) return undefined
+  const isConstant = (input: number) => {
+    const tensor = index.constant(node.inputs[input] ?? '')
+    return tensor !== undefined && FLOAT_TYPES.has(tensor.dataType)
+  }
+  const alphaInput = [1, 0].find(isConstant)
+  if (alpha !== 1 && alphaInput === undefined) {
+    return miss('alpha_not_foldable', `alpha is ${alpha} and neither A nor B is a constant`)
+  }
+  const hasC = (node.inputs[2] ?? '') !== ''
+  if (beta !== 1 && beta !== 0 && hasC && !isConstant(2)) {
+    return miss('beta_not_foldable', `beta is ${beta} and C is not a constant`)
+  }
+  return { node, alpha, beta, alphaInput: alphaInput ?? 1 }
+}
+
+function rewrite({ node, alpha, beta, alphaInput }: GemmMatch, editor: GraphEditor): void {
+  const inputs = [...node.inputs]
+  if (alpha !== 1) inputs[alphaInput] = addScaled(inputs[alphaInput]!, alpha, editor)
+  const hasC = (inputs[2] ?? '') !== ''
+  if (beta === 0 || !hasC) inputs.length = 2
+  else if (beta !== 1) inputs[2] = addScaled(inputs[2]!, beta, editor)
+  const attributes = new Map(node.attributes)
+  attributes.delete('alpha')
+  attributes.delete('beta')
+  editor.updateNode(node, { inputs, attributes })
+}
+
+function addScaled(name: string, factor: number, editor: GraphEditor): string {
+  return editor.addInitializer(name, scaled(editor.constant(name)!, factor))
+}
+
+function scaled(tensor: Tensor, factor: number): Tensor {
+  const values = toFloat32(tensor).map((value) => value * factor)
+  return tensorFromFloats(tensor.dataType, tensor.dims, values)
+}

@@ -1,0 +1,115 @@
+// The order in which passes run. Everything that compresses starts from a prepared model.
+import { type Diagnostic, type Model, type Pass, repeat } from '@pare/graph'
+
+import { deduplicateInitializers } from './deduplicate-initializers.js'
+import { extractConstants } from './extract-constants.js'
+import { foldAffine } from './fold-affine.js'
+import { foldBatchNorm } from './fold-batch-norm.js'
+import { foldConstants } from './fold-constants.js'
+import { foldPad } from './fold-pad.js'
+import { freezeInitializers } from './freeze-initializers.js'
+import { learnShapes } from './learn-shapes.js'
+import { matMulToGemm } from './matmul-to-gemm.js'
+import type { AsyncPass, OpenModel, Tensors } from './model-session.js'
+import { normalizeGemm } from './normalize-gemm.js'
+import { raiseOpset } from './raise-opset.js'
+import { removeNoOps } from './remove-no-ops.js'
+import { removeUnused } from './remove-unused.js'
+import { sortTopologically } from './sort-topologically.js'
+import type { ValueShapes } from './value-types.js'
+
+/** Per-channel QuantizeLinear and DequantizeLinear exist from opset 13 on. */
+export const QUANTIZABLE_OPSET = 13
+
+export interface PrepareOptions {
+  readonly open: OpenModel
+  /** One real sample (or a few) for every graph input: shapes are learned from it. */
+  readonly feeds: Tensors
+  /** Raise the opset at least to this. Default QUANTIZABLE_OPSET. */
+  readonly opset?: number
+}
+
+export interface PreparedModel {
+  readonly model: Model
+  /** Of the values of the prepared model, as learned from `feeds`. */
+  readonly shapes: ValueShapes
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** Rounds of folding: Conv → BatchNormalization → Mul → Add needs one for each. */
+const MAX_ROUNDS = 8
+
+/**
+ * The passes that make a model ready to compress:
+ * 1. Make it plain: order, constants as initializers, nothing overridable.
+ * 2. Learn shapes from a run; the opset upgrade needs ranks and types.
+ * 3. Raise the opset, so that everything after it meets one form of each operator.
+ * 4. Compute what is constant and drop what does nothing.
+ * 5. Fold what follows a layer into its weight, and pads into the layer.
+ * 6. Clean up, and learn the shapes of what is left.
+ */
+export async function prepareModel(model: Model, options: PrepareOptions): Promise<PreparedModel> {
+  const plain = await runSteps(model, plainPasses())
+  const first = await learnShapes(plain.model, options.open, options.feeds)
+  const folded = await runSteps(plain.model, foldingPasses(options, first))
+  const shapes = await learnShapes(folded.model, options.open, options.feeds)
+  return {
+    model: folded.model,
+    shapes,
+    diagnostics: [...plain.diagnostics, ...folded.diagnostics],
+  }
+}
+
+export function plainPasses(): readonly Pass[] {
+  return [
+    // First: everything after it may read nodes in order.
+    sortTopologically(),
+    // Before constants are looked for: a listed initializer is none.
+    freezeInitializers(),
+    extractConstants(),
+  ]
+}
+
+export function foldingPasses(
+  { open, opset = QUANTIZABLE_OPSET }: PrepareOptions,
+  shapes: ValueShapes,
+): readonly (Pass | AsyncPass)[] {
+  return [
+    raiseOpset(opset, { shapes }),
+    // Before the no-ops: a Cast of a constant is computed, not looked at.
+    foldConstants({ open }),
+    // Before folding into layers: an Identity in between would hide the layer.
+    removeNoOps({ shapes }),
+    normalizeGemm(),
+    // Makes layers with a bias that BatchNormalization can fold into.
+    matMulToGemm({ shapes }),
+    foldPad(),
+    repeat('fold_into_layers', [foldBatchNorm(), foldAffine()], { maxRounds: MAX_ROUNDS }),
+    // Last: folding leaves equal and unread constants behind.
+    deduplicateInitializers(),
+    removeUnused(),
+  ]
+}
+
+export interface StepsResult {
+  readonly model: Model
+  readonly modified: boolean
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** Runs passes in order, some of which run the model. */
+export async function runSteps(
+  model: Model,
+  passes: readonly (Pass | AsyncPass)[],
+): Promise<StepsResult> {
+  const diagnostics: Diagnostic[] = []
+  let current = model
+  let modified = false
+  for (const pass of passes) {
+    const result = await pass.run(current)
+    current = result.model
+    modified ||= result.modified
+    diagnostics.push(...result.diagnostics)
+  }
+  return { model: current, modified, diagnostics }
+}
