@@ -54,7 +54,7 @@ async function startIn(
   { port, maxConnections = 100, durable = true }: EmbeddedPostgresOptions,
 ): Promise<EmbeddedPostgres> {
   const account = await serverAccount()
-  const binaries = await findBinaries(account)
+  const binaries = await findBinaries({ account })
   await stopStalePostmaster(join(dataDir, 'cluster'))
   const cluster = await openCluster({ dataDir, binaries, account, durable })
   const postmaster = await startPostmaster({

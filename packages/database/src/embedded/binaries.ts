@@ -29,7 +29,7 @@ export interface Binaries {
   readonly postgres: string
 }
 
-interface NativePackage {
+export interface NativePackage {
   /** Holds bin/, lib/ and share/. */
   readonly dir: string
   readonly version: string
@@ -41,13 +41,26 @@ interface Link {
   readonly target: string
 }
 
-/** Programs that the account (null: the present one) can run. */
-export async function findBinaries(account: Account | null): Promise<Binaries> {
-  const native = await nativePackage()
+export interface BinariesOptions {
+  /** Who runs them; null: we ourselves. */
+  readonly account: Account | null
+  /** Default: the package for this platform. */
+  readonly native?: NativePackage
+  /** Where a copy may be put, in order of preference. */
+  readonly copyParents?: readonly string[]
+}
+
+/** Programs that the account can run. */
+export async function findBinaries({
+  account,
+  native: given,
+  copyParents = [tmpdir(), '/tmp', '/var/tmp'],
+}: BinariesOptions): Promise<Binaries> {
+  const native = given ?? (await nativePackage())
   if ((await canReach(join(native.dir, 'bin'), account)) && (await tryLink(native.dir))) {
     return programs(native.dir)
   }
-  return programs(await copied(native, account))
+  return programs(await copied(native, await reachableParent(copyParents, account)))
 }
 
 function programs(dir: string): Binaries {
@@ -108,8 +121,7 @@ const LEFT_OUT = new Set(['pkgconfig', 'pgxs', 'locale', 'doc', 'man'])
  * A copy that everybody may read and only we may write. Its name is fixed so that it is made once;
  * a folder of that name that someone else could have made or changed is not used.
  */
-async function copied(native: NativePackage, account: Account | null): Promise<string> {
-  const parent = await runtimeParent(account)
+async function copied(native: NativePackage, parent: string): Promise<string> {
   const home = join(parent, `pare-postgres-${native.version}-${process.getuid?.() ?? 0}`)
   const dir = join(home, 'native')
   if ((await isOurs(home)) && (await isComplete(native.dir, dir))) return dir
@@ -130,12 +142,15 @@ async function copied(native: NativePackage, account: Account | null): Promise<s
   }
 }
 
-async function runtimeParent(account: Account | null): Promise<string> {
-  for (const parent of [tmpdir(), '/tmp', '/var/tmp']) {
+async function reachableParent(
+  parents: readonly string[],
+  account: Account | null,
+): Promise<string> {
+  for (const parent of parents) {
     if ((await exists(parent)) && (await canReach(parent, account))) return parent
   }
   throw errors.postgres_unavailable(
-    `the server's account cannot reach ${tmpdir()}: set TMPDIR to a folder that everybody may enter`,
+    `the server's account cannot reach ${parents.join(', ')}: set TMPDIR to a folder that everybody may enter`,
   )
 }
 
