@@ -1,0 +1,181 @@
+// One engine process, seen from its worker: started with nothing, told one order, and killed with
+// everything that it may have started.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
+
+import type { SerializedError } from '@pare/errors'
+import type { EngineKillReason } from '@pare/observability'
+
+import {
+  type EngineProgress,
+  type EngineResult,
+  type FromEngine,
+  isFromEngine,
+  type StartMessage,
+  type ToEngine,
+} from './engine/protocol.js'
+import { workerErrors } from './errors.js'
+
+export interface EngineCommand {
+  /** The module that calls `runEngine`. */
+  readonly enginePath: string
+  /** An empty folder: onnxruntime looks for external data in the current one. */
+  readonly cwd: string
+  /** Only for GPU nodes: where CUDA's libraries are. Everything else of the environment is empty. */
+  readonly libraryPath?: string | undefined
+}
+
+export type EngineEnd =
+  | { readonly end: 'result'; readonly result: EngineResult }
+  | { readonly end: 'probed'; readonly devices: readonly string[] }
+  | { readonly end: 'failed'; readonly error: SerializedError }
+  | { readonly end: 'killed'; readonly reason: EngineKillReason }
+  | { readonly end: 'crashed'; readonly crash: EngineCrash }
+
+export interface EngineCrash {
+  readonly exitCode: number | null
+  readonly signal: string | null
+  /** The end of what it wrote; for the operator's log only, it may name host paths. */
+  readonly stderr: string
+  readonly violation?: string
+}
+
+const READY_TIMEOUT_MS = 60_000
+const STDERR_CHARS = 16_384
+
+export class EngineProcess {
+  readonly #child: ChildProcess
+  readonly #stderr: () => string
+  readonly #exited: Promise<void>
+  readonly #ready: Promise<void>
+  #killedFor: EngineKillReason | undefined
+  #last: FromEngine | undefined
+  #violation: string | undefined
+  #onProgress: ((progress: EngineProgress) => void) | undefined
+  #onReady: () => void = () => undefined
+
+  constructor({ enginePath, cwd, libraryPath }: EngineCommand) {
+    this.#child = spawn(process.execPath, [enginePath, String(process.pid)], {
+      cwd,
+      env: libraryPath === undefined ? {} : { LD_LIBRARY_PATH: libraryPath },
+      // Its own process group, so that one signal reaches whatever it started too.
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    this.#stderr = keepTail(this.#child.stderr)
+    this.#exited = new Promise((resolve) => {
+      this.#child.once('exit', () => {
+        this.#killGroup()
+        resolve()
+      })
+      // A process that never came to be has no exit.
+      this.#child.once('error', () => resolve())
+    })
+    const said = new Promise<void>((resolve) => (this.#onReady = resolve))
+    this.#ready = Promise.race([said, this.#exited])
+    this.#child.on('message', (message: unknown) => this.#hear(message))
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  get isAlive(): boolean {
+    return (
+      this.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
+    )
+  }
+
+  /** Throws `engine_start_failed` when the process does not get as far as taking orders. */
+  async waitUntilReady(): Promise<void> {
+    const timer = setTimeout(() => this.#killGroup(), READY_TIMEOUT_MS)
+    await this.#ready
+    clearTimeout(timer)
+    if (this.#killedFor !== undefined || this.isAlive) return
+    throw workerErrors.engine_start_failed('the engine process ended before it was ready', {
+      cause: new Error(this.#stderr()),
+    })
+  }
+
+  /** Gives the order, and resolves when the process is gone for whatever reason. */
+  async run(
+    order: StartMessage | ToEngine,
+    onProgress?: (progress: EngineProgress) => void,
+  ): Promise<EngineEnd> {
+    this.#onProgress = onProgress
+    if (this.isAlive) this.#child.send(order, () => undefined)
+    await this.#exited
+    return this.#end()
+  }
+
+  /** The first reason counts. */
+  kill(reason: EngineKillReason): void {
+    this.#killedFor ??= reason
+    this.#killGroup()
+  }
+
+  /** Ends a process whose result is not wanted, and waits until it is gone. */
+  async discard(): Promise<void> {
+    this.#killGroup()
+    await this.#exited
+  }
+
+  #hear(message: unknown): void {
+    if (!isFromEngine(message)) {
+      this.#violation = 'a message of unknown form'
+      this.#killGroup()
+    } else if (message.type === 'ready') {
+      this.#onReady()
+    } else if (message.type === 'progress') {
+      this.#onProgress?.(message)
+    } else if (this.#killedFor === undefined) {
+      this.#last ??= message
+      this.#killGroup()
+    }
+  }
+
+  async #end(): Promise<EngineEnd> {
+    if (this.#last?.type === 'result') return { end: 'result', result: this.#last }
+    if (this.#last?.type === 'probed') return { end: 'probed', devices: this.#last.devices }
+    if (this.#last?.type === 'failed') return { end: 'failed', error: this.#last.error }
+    if (this.#killedFor !== undefined) return { end: 'killed', reason: this.#killedFor }
+    await this.#restOfStderr()
+    const { exitCode, signalCode } = this.#child
+    return {
+      end: 'crashed',
+      crash: {
+        exitCode,
+        signal: signalCode,
+        stderr: this.#stderr(),
+        ...(this.#violation === undefined ? {} : { violation: this.#violation }),
+      },
+    }
+  }
+
+  /** The pipe may hold text after the exit; a survivor of the group could keep it open for ever. */
+  async #restOfStderr(): Promise<void> {
+    const { stderr } = this.#child
+    if (stderr === null || stderr.closed) return
+    await Promise.race([
+      once(stderr, 'close'),
+      new Promise((resolve) => setTimeout(resolve, 200).unref()),
+    ])
+  }
+
+  #killGroup(): void {
+    if (this.pid === undefined) return
+    try {
+      process.kill(-this.pid, 'SIGKILL')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+  }
+}
+
+function keepTail(stream: Readable | null): () => string {
+  let tail = ''
+  stream?.setEncoding('utf8')
+  stream?.on('data', (text: string) => (tail = (tail + text).slice(-STDERR_CHARS)))
+  return () => tail
+}

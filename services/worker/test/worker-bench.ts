@@ -1,0 +1,247 @@
+// A bench of workers for tests: embedded PostgreSQL, a folder store, real engine processes.
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+
+import {
+  acceptJob,
+  datasets,
+  type Doorbell as ReadyStage,
+  getJob,
+  getStage,
+  type Job,
+  listEvents,
+  listStages,
+  models,
+  type NewJob,
+  type PlannedStage,
+  type Stage,
+  withTransaction,
+} from '@pare/database'
+import { ensureProject } from '@pare/database'
+import { createTestDatabase, type TestDatabase } from '@pare/database/testing'
+import { createLogger, createMetrics, type Metrics } from '@pare/observability'
+import { type Doorbell, openDoorbell } from '@pare/queue'
+import { FilesystemBlobStore } from '@pare/storage/filesystem'
+
+import type { RunningWorker, WorkerSettings } from '../src/index.js'
+import { startWorker } from '../src/index.js'
+
+export const TEST_ENGINE = fileURLToPath(new URL('./test-engine.mjs', import.meta.url))
+
+export interface TestWorker {
+  readonly worker: RunningWorker
+  readonly metrics: Metrics
+}
+
+export interface TestJob {
+  readonly job: Job
+  readonly projectId: string
+}
+
+export class WorkerBench {
+  readonly database: TestDatabase
+  readonly folder: string
+  readonly store: FilesystemBlobStore
+  readonly #doorbells: Doorbell[] = []
+  readonly #workers: RunningWorker[] = []
+  readonly #bell: Doorbell
+
+  private constructor(parts: {
+    database: TestDatabase
+    folder: string
+    store: FilesystemBlobStore
+    bell: Doorbell
+  }) {
+    this.database = parts.database
+    this.folder = parts.folder
+    this.store = parts.store
+    this.#bell = parts.bell
+    this.#doorbells.push(parts.bell)
+  }
+
+  static async open(): Promise<WorkerBench> {
+    const database = await createTestDatabase()
+    const folder = await mkdtemp(join(tmpdir(), 'pare-worker-test-'))
+    const store = await FilesystemBlobStore.open({ root: join(folder, 'store') })
+    const bell = await openDoorbell(database.url)
+    return new WorkerBench({ database, folder, store, bell })
+  }
+
+  get workRoot(): string {
+    return join(this.folder, 'work')
+  }
+
+  path(name: string): string {
+    return join(this.folder, name)
+  }
+
+  settings(change: Partial<WorkerSettings> = {}): WorkerSettings {
+    return {
+      workerId: `test-${this.#workers.length}`,
+      concurrency: 2,
+      threads: 1,
+      device: 'cpu',
+      workRoot: this.workRoot,
+      enginePath: TEST_ENGINE,
+      libraryPath: undefined,
+      leaseMs: 2000,
+      heartbeatMs: 400,
+      reconcileMs: 200,
+      ringAgainMs: 500,
+      stageTimeoutMs: 60_000,
+      inspectTimeoutMs: 60_000,
+      memoryLimitBytes: 2 ** 30,
+      outputLimitBytes: 2 ** 20,
+      drainMs: 5000,
+      ...change,
+    }
+  }
+
+  async startWorker(change: Partial<WorkerSettings> = {}): Promise<TestWorker> {
+    const doorbell = await openDoorbell(this.database.url)
+    this.#doorbells.push(doorbell)
+    const metrics = createMetrics()
+    const logger = createLogger({
+      service: 'worker',
+      level: process.env['PARE_TEST_LOG'] === undefined ? 'silent' : 'debug',
+    })
+    const worker = await startWorker(
+      {
+        pool: this.database.pool,
+        databaseUrl: this.database.url,
+        doorbell,
+        store: this.store,
+        logger,
+        metrics,
+      },
+      this.settings(change),
+    )
+    this.#workers.push(worker)
+    return { worker, metrics }
+  }
+
+  async put(text: string): Promise<string> {
+    return (await this.store.put(Readable.from([Buffer.from(text)]))).sha256
+  }
+
+  /** Accepts a job of these stages and rings for it, unless the doorbell is to be lost. */
+  async submit(
+    stages: readonly PlannedStage[],
+    options: { readonly ring?: boolean; readonly change?: Partial<NewJob> } = {},
+  ): Promise<TestJob> {
+    const { pool } = this.database
+    const project = await ensureProject(pool, 'test')
+    const last = stages.at(-1)?.name ?? ''
+    const accepted = await withTransaction(pool, async (tx) => {
+      const upload = { projectId: project.id, sizeBytes: 1, mediaType: 'text/plain' }
+      const model = await models.create(tx, {
+        ...{ ...upload, name: 'model', sha256: await this.put(`model ${Math.random()}`) },
+        inspection: { kind: 'inspect_model', params: {}, engineVersion: 'test' },
+      })
+      return acceptJob(tx, {
+        projectId: project.id,
+        modelId: model.upload.id,
+        datasetIds: {},
+        request: {},
+        plan: {
+          engineVersion: 'test',
+          seed: 7,
+          stages,
+          artifacts: [{ stage: last, role: 'model', kind: 'model', name: 'model.onnx' }],
+        },
+        ...options.change,
+      })
+    })
+    if (options.ring !== false) await this.ring(accepted.ready)
+    return { job: accepted.job, projectId: project.id }
+  }
+
+  async ring(ready: readonly ReadyStage[]): Promise<void> {
+    for (const { stageId, attempt, delayMs, priority } of ready) {
+      await this.#bell.ring({ stageId, attempt }, { delayMs, priority })
+    }
+  }
+
+  async job({ job, projectId }: TestJob): Promise<Job> {
+    const found = await getJob(this.database.pool, { projectId, id: job.id })
+    if (found === null) throw new Error('the job is gone')
+    return found
+  }
+
+  stages({ job }: TestJob): Promise<readonly Stage[]> {
+    return listStages(this.database.pool, job.id)
+  }
+
+  async stage(test: TestJob, name: string): Promise<Stage> {
+    const stage = (await this.stages(test)).find((candidate) => candidate.name === name)
+    if (stage === undefined) throw new Error(`there is no stage ${name}`)
+    return stage
+  }
+
+  async eventTypes({ job }: TestJob): Promise<readonly string[]> {
+    const events = await listEvents(this.database.pool, { jobId: job.id, limit: 1000 })
+    return events.map(({ type }) => type)
+  }
+
+  /** The job in a terminal state. */
+  async ended(test: TestJob): Promise<Job> {
+    return until(async () => {
+      const job = await this.job(test)
+      return job.finishedAt === null ? null : job
+    })
+  }
+
+  /** The pid that a test stage told in its progress. */
+  async pidOf(test: TestJob, name: string): Promise<number> {
+    return until(async () => {
+      const { progress, state } = await this.stage(test, name)
+      const pid = /pid (\d+)/.exec(progress?.message ?? '')?.[1]
+      return state === 'running' && pid !== undefined ? Number(pid) : null
+    })
+  }
+
+  /** Folders of engines on the disk; a warm spare has one too. */
+  async engineFolders(): Promise<readonly string[]> {
+    const workers = await readdir(this.workRoot).catch(() => [])
+    const folders = await Promise.all(workers.map((name) => readdir(join(this.workRoot, name))))
+    return folders.flat()
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.stop()))
+    await Promise.all(this.#doorbells.map((doorbell) => doorbell.close()))
+    await this.database.close()
+    await rm(this.folder, { recursive: true, force: true })
+  }
+}
+
+export { datasets, getStage }
+
+/** Polls until there is an answer; the test's own timeout is the limit. */
+export async function until<Value>(look: () => Promise<Value | null>): Promise<Value> {
+  for (;;) {
+    const found = await look()
+    if (found !== null) return found
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A plan of one stage that does `action`. */
+export function oneStage(
+  action: string,
+  params: Readonly<Record<string, string | number>> = {},
+): PlannedStage[] {
+  return [{ name: 'work', kind: 'prepare', params: { action, ...params }, inputs: [] }]
+}
