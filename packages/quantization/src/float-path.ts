@@ -21,20 +21,32 @@ const LEAVES_THE_DATA: ReadonlySet<string> = new Set([
   'Size',
 ])
 
-/** A diagnostic for each node on the float data path that has no integer kernel. */
-export function floatPathDiagnostics(model: Model, placement: Placement): readonly Diagnostic[] {
+/** Nodes that compute on the model's float data, as opposed to shapes and indices. */
+export function dataPath(model: Model): ReadonlySet<Node> {
   const data = new Set(
     model.graph.inputs
       .filter(({ type }) => type === undefined || isFloat(type))
       .map(({ name }) => name),
   )
-  const folded = new Set([...placement.emitters.values()].flatMap(({ clamps }) => clamps))
-  const diagnostics: Diagnostic[] = []
+  const nodes = new Set<Node>()
   for (const node of model.graph.nodes) {
     if (!node.inputs.some((input) => data.has(input)) || LEAVES_THE_DATA.has(node.opType)) continue
     for (const output of node.outputs) data.add(output)
-    if (folded.has(node) || placement.floats.has(node)) continue
-    if (isNeverInteger(node, onnxOpset(model))) diagnostics.push(withoutKernel(node))
+    nodes.add(node)
+  }
+  return nodes
+}
+
+/** A diagnostic for each node on the data path that stays float. */
+export function floatDiagnostics(model: Model, placement: Placement): readonly Diagnostic[] {
+  const folded = new Set([...placement.emitters.values()].flatMap(({ clamps }) => clamps))
+  const diagnostics: Diagnostic[] = []
+  for (const node of dataPath(model)) {
+    const stays = placement.floats.get(node)
+    if (stays !== undefined) diagnostics.push(toDiagnostic(node, stays))
+    else if (!folded.has(node) && isNeverInteger(node, onnxOpset(model))) {
+      diagnostics.push(withoutKernel(node))
+    }
   }
   return diagnostics
 }

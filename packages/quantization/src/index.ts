@@ -9,7 +9,19 @@ export {
 export { observationPoints } from './observation-points.js'
 export { type QuantizeStaticOptions, STATIC_DEFAULTS } from './options.js'
 export { activationParams, type QuantizationParams, type RealRange } from './params.js'
+export {
+  DYNAMIC_DEFAULT_OP_TYPES,
+  quantizeDynamic,
+  type QuantizeDynamicOptions,
+  type QuantizeDynamicResult,
+} from './quantize-dynamic.js'
 export { quantizeStatic, type QuantizeStaticResult } from './quantize-static.js'
+export {
+  quantizeVerified,
+  type QuantizeVerifiedInput,
+  type QuantizeVerifiedResult,
+} from './quantize-verified.js'
+export { type Optimize, readBack, type ReadBackResult } from './read-back.js'
 export type { WeightRange } from './quantize-weight.js'
 export type { LayerReport, QuantizedValueReport, QuantizedWeightReport } from './report.js'
 export { saturates, TARGET_ISAS, type TargetIsa } from './saturation.js'

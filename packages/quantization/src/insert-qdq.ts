@@ -6,7 +6,6 @@ import {
 
   roundHalfToEven,
   type Tensor,
-  tensorFromFloat32,
   tensorFromInts,
   toFloat32,
 } from '@pare/tensor'
@@ -15,6 +14,7 @@ import { type ActivationType, INTEGER_RANGES } from './integer-type.js'
 import { activationParams, type QuantizationParams, type RealRange } from './params.js'
 import type { Placement } from './placement.js'
 import type { QuantizedLayer } from './quantize-layers.js'
+import { int8Tensor, removeUnused, ScalarPool } from './written-constants.js'
 
 export interface InsertQdqOptions {
   readonly activationType: ActivationType
@@ -53,35 +53,8 @@ export function insertQdq(
   }
   quantizeJoinConstants(editor, scalars, placement, options)
   const weightNames = quantizeWeights(editor, scalars, options.weights)
-  editor.removeUnusedInitializers()
-  removeUnusedConstants(editor)
+  removeUnused(editor)
   return { model: editor.finish(), quantizedNames, weightNames }
-}
-
-/** Scalar initializers, each value once. */
-class ScalarPool {
-  private readonly editor: GraphEditor
-  private readonly names = new Map<string, string>()
-
-  constructor(editor: GraphEditor) {
-    this.editor = editor
-  }
-
-  float(value: number): string {
-    return this.get(`f${value}`, 's', () => tensorFromFloat32([], Float32Array.of(value)))
-  }
-
-  integer(type: 'uint8' | 'int8', value: number): string {
-    return this.get(`${type}${value}`, 'z', () => tensorFromInts(type, [], [value]))
-  }
-
-  private get(key: string, hint: string, make: () => Tensor): string {
-    const known = this.names.get(key)
-    if (known !== undefined) return known
-    const name = this.editor.addInitializer(hint, make())
-    this.names.set(key, name)
-    return name
-  }
 }
 
 function foldClamps(editor: GraphEditor, placement: Placement): void {
@@ -233,7 +206,7 @@ function quantizeWeights(
         node,
         layer.layer.biasInput,
         addDequantize(editor, editor.addInitializer('b', data), {
-          scale: addScales(editor, scalars, bias.scales),
+          scale: scalars.scales(bias.scales),
           axis: bias.scales.length > 1 ? 0 : undefined,
         }),
       )
@@ -248,29 +221,14 @@ function addWeight(editor: GraphEditor, scalars: ScalarPool, layer: QuantizedLay
   const name = editor.addInitializer('w', int8Tensor(place.weight.dims, weight.data))
   const perChannel = weight.scales.length > 1
   const dequantized = addDequantize(editor, name, {
-    scale: addScales(editor, scalars, weight.scales),
+    scale: scalars.scales(weight.scales),
     axis: perChannel ? place.axis : undefined,
     // onnxruntime's Gemm fusion asks for an explicit zero point, the others take 0 as said.
     ...(place.node.opType === 'Gemm'
-      ? { zeroPoint: addZeros(editor, scalars, weight.scales.length) }
+      ? { zeroPoint: scalars.zeros(weight.scales.length) }
       : {}),
   })
   return { name, dequantized }
-}
-
-function int8Tensor(dims: readonly number[], data: Int8Array): Tensor {
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-  return { dataType: 'int8', dims, data: { kind: 'bytes', bytes } }
-}
-
-function addScales(editor: GraphEditor, scalars: ScalarPool, scales: Float32Array): string {
-  if (scales.length === 1) return scalars.float(scales[0]!)
-  return editor.addInitializer('s', tensorFromFloat32([scales.length], scales))
-}
-
-function addZeros(editor: GraphEditor, scalars: ScalarPool, count: number): string {
-  if (count === 1) return scalars.integer('int8', 0)
-  return editor.addInitializer('z', int8Tensor([count], new Int8Array(count)))
 }
 
 /** Gemm's alpha and beta are in the integers now. */
@@ -281,11 +239,3 @@ function dropFactors(editor: GraphEditor, node: Node): void {
   attributes.delete('beta')
   editor.updateNode(node, { attributes })
 }
-
-function removeUnusedConstants(editor: GraphEditor): void {
-  for (const node of editor.nodes()) {
-    if (node.opType !== 'Constant' || node.domain !== '') continue
-    if (!node.outputs.some((output) => editor.isUsed(output))) editor.removeNode(node)
-  }
-}
-

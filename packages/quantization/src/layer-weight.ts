@@ -98,10 +98,11 @@ function readBias(node: Node, index: GraphIndex, channels: number): Tensor | Sta
 }
 
 /**
- * Whether each output channel sums over the window of a single input channel. onnxruntime's kernels
+ * Whether each output channel sums over the window of an input channel of its own. onnxruntime's kernels
  * for that multiply in 16 bits and add in 32: they never saturate.
  */
 export function isDepthwise(layer: WeightedLayer): boolean {
   const group = intAttribute(layer.node, 'group', 1)
-  return layer.node.opType === 'Conv' && group > 1 && layer.weight.dims[1] === 1
+  const isOneToOne = layer.weight.dims[1] === 1 && layer.channels === group
+  return layer.node.opType === 'Conv' && group > 1 && isOneToOne
 }

@@ -53,6 +53,12 @@ export function planPlacement(model: Model, policy: PlacementPolicy): Placement 
 /** The joins of very different ranges would lose the smaller one (boxes beside scores). */
 const MAX_RANGE_RATIO = 8
 
+const MESSAGES = {
+  input_float: 'its inputs are not all in integers, and converting them costs more than it saves',
+  output_float: 'nothing reads its output in integers',
+  not_worth_converting: 'it computes too little to pay for converting its input and output',
+} as const
+
 class Planner {
   private readonly model: Model
   private readonly policy: PlacementPolicy
@@ -86,9 +92,11 @@ class Planner {
     if ('reason' in layer) return layer
     const { output } = this.chainOf(node)
     const missing = [node.inputs[0]!, output].find((value) => !this.hasRange(node, value))
-    return missing === undefined
-      ? undefined
-      : staysFloat('no_calibration_range', `${missing} was not observed as a float32 value`)
+    if (missing === undefined) return undefined
+    // What does not pay is not observed either; then that is the reason.
+    return isWorthConverting(layer)
+      ? staysFloat('no_calibration_range', `${missing} was not observed as a float32 value`)
+      : staysFloat('not_worth_converting', MESSAGES.not_worth_converting)
   }
 
   /** The output of Gemm and MatMul is quantized only where a reader needs its range anyway. */
@@ -190,13 +198,8 @@ class Planner {
     return !standsAlone || isWorthConverting(layer)
   }
 
-  private explain(node: Node, reason: 'input_float' | 'output_float' | 'not_worth_converting'): void {
-    const messages = {
-      input_float: 'its inputs are not all in integers, converting them costs more than it saves',
-      output_float: 'nothing reads its output in integers',
-      not_worth_converting: 'it computes too little to pay for converting its input and output',
-    }
-    this.floats.set(node, staysFloat(reason, messages[reason]))
+  private explain(node: Node, reason: keyof typeof MESSAGES): void {
+    this.floats.set(node, staysFloat(reason, MESSAGES[reason]))
   }
 
   // Questions about values.

@@ -7,7 +7,7 @@ import type { CalibrationStatistics } from '@pare/calibration'
 import type { Diagnostic, Model, Node } from '@pare/graph'
 
 import { settleMatMulBias } from './bias-fusion.js'
-import { type StaysFloat, toDiagnostic } from './decision.js'
+import type { StaysFloat } from './decision.js'
 import { errors } from './errors.js'
 import { insertQdq } from './insert-qdq.js'
 import type { WeightedLayer } from './layer-weight.js'
@@ -23,7 +23,7 @@ import { type QuantizedLayers, quantizeLayers } from './quantize-layers.js'
 import type { WeightRange } from './quantize-weight.js'
 import { type LayerReport, layerReports, type QuantizedValueReport } from './report.js'
 import { saturates } from './saturation.js'
-import { floatPathDiagnostics } from './float-path.js'
+import { floatDiagnostics } from './float-path.js'
 
 export interface QuantizeStaticResult {
   readonly model: Model
@@ -76,7 +76,7 @@ export function quantizeExcept(
     weightNames: written.weightNames,
     valueReport: valueReporter(plan, rangeOf, activationType),
   })
-  return { model: written.model, layers, diagnostics: diagnose(prepared, plan.placement) }
+  return { model: written.model, layers, diagnostics: floatDiagnostics(prepared, plan.placement) }
 }
 
 interface Plan {
@@ -140,15 +140,10 @@ function valueReporter(plan: Plan, rangeOf: RangeOf, type: string) {
     const owner = plan.placement.owners.get(value)
     const params = owner === undefined ? undefined : plan.params.get(owner)
     const range = owner === undefined ? undefined : rangeOf(owner)
-    return params === undefined || range === undefined ? undefined : { ...params, type, range }
+    return params === undefined || range === undefined 
+      ? undefined
+      : { name: value, type, ...params, range }
   }
-}
-
-function diagnose(model: Model, placement: Placement): readonly Diagnostic[] {
-  return [
-    ...[...placement.floats].map(([node, stays]) => toDiagnostic(node, stays)),
-    ...floatPathDiagnostics(model, placement),
-  ]
 }
 
 function nothingQuantized(placement: Placement, statistics: CalibrationStatistics): Error {

@@ -4,6 +4,7 @@ import { nodeLabel } from '@pare/graph'
 import { opFacts } from '@pare/ops'
 
 import type { FloatReason } from './decision.js'
+import { dataPath } from './float-path.js'
 import type { QuantizationParams, RealRange } from './params.js'
 import type { Placement } from './placement.js'
 import type { QuantizedLayer } from './quantize-layers.js'
@@ -13,7 +14,7 @@ import type { WeightRange } from './quantize-weight.js'
 export interface LayerReport {
   readonly node: string
   readonly opType: string
-  /** The value that identifies the layer across rewrites: the node's last output after clamps. */
+  /** The node's first output: it names the layer even where nodes have no names. */
   readonly output: string
   readonly decision: 'integer' | 'float'
   /** Why it stays float. */
@@ -27,6 +28,7 @@ export interface LayerReport {
 }
 
 export interface QuantizedValueReport extends QuantizationParams {
+  readonly name: string
   readonly type: string
   readonly range: RealRange
 }
@@ -50,7 +52,7 @@ export interface LayerReportContext {
 }
 
 export function layerReports(model: Model, context: LayerReportContext): readonly LayerReport[] {
-  return model.graph.nodes
+  return [...dataPath(model)]
     .filter((node) => opFacts(node)?.integerKernel !== undefined)
     .map((node) => layerReport(node, context))
     .filter((report) => report !== undefined)
@@ -59,13 +61,12 @@ export function layerReports(model: Model, context: LayerReportContext): readonl
 function layerReport(node: Node, context: LayerReportContext): LayerReport | undefined {
   const { placement } = context
   const emitted = placement.emitters.get(node)
-  const output = emitted?.output ?? node.outputs[0]!
-  const base = { node: nodeLabel(node), opType: node.opType, output }
+  const base = { node: nodeLabel(node), opType: node.opType, output: node.outputs[0]! }
   const stays = placement.floats.get(node)
   if (stays !== undefined) return { ...base, decision: 'float', ...stays }
   if (!placement.layers.has(node) && !placement.joins.has(node)) return undefined
   const input = context.valueReport(node.inputs[0]!)
-  const outputValue = emitted === undefined ? undefined : context.valueReport(output)
+  const outputValue = emitted === undefined ? undefined : context.valueReport(emitted.output)
   const weight = weightReport(node, context)
   return {
     ...base,

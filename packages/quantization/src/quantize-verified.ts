@@ -1,0 +1,46 @@
+// Static quantization that keeps only what onnxruntime really computes in integers.
+import type { CalibrationStatistics } from '@pare/calibration'
+import type { Model } from '@pare/graph'
+
+import { type StaysFloat, staysFloat } from './decision.js'
+import type { QuantizeStaticOptions } from './options.js'
+import { quantizeExcept, type QuantizeStaticResult } from './quantize-static.js'
+import { type Optimize, readBack } from './read-back.js'
+
+export interface QuantizeVerifiedInput {
+  readonly model: Model
+  readonly statistics: CalibrationStatistics
+  readonly options?: QuantizeStaticOptions
+  readonly optimize: Optimize
+  /** Default 4. Each round loads the model once. */
+  readonly maxRounds?: number
+}
+
+export interface QuantizeVerifiedResult extends QuantizeStaticResult {
+  /** How often the runtime was asked; 1 when everything was fused at once. */
+  readonly rounds: number
+}
+
+/**
+ * Quantizes, lets the runtime optimize the result and reads it back; layers that did not become
+ * integer kernels are left float and all is quantized again, until nothing is left to take back.
+ * Layers still unfused after `maxRounds` stay and are reported with a `float:` kernel. Throws what
+ * `quantizeStatic` and `optimize` throw.
+ */
+export async function quantizeVerified(
+  input: QuantizeVerifiedInput,
+): Promise<QuantizeVerifiedResult> {
+  const { model, statistics, options = {}, optimize, maxRounds = 4 } = input
+  const forced = new Map<string, StaysFloat>()
+  for (let rounds = 1; ; rounds++) {
+    const result = quantizeExcept(model, statistics, { options, forced })
+    const { layers, unfused } = await readBack(result.model, result.layers, optimize)
+    if (unfused.length === 0 || rounds >= maxRounds) return { ...result, layers, rounds }
+    for (const layer of unfused) {
+      forced.set(
+        layer.output,
+        staysFloat('not_fused_by_runtime', 'onnxruntime does not compute it in integers here'),
+      )
+    }
+  }
+}

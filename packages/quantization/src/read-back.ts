@@ -1,0 +1,73 @@
+// Reading back what onnxruntime made of a quantized model. Q/DQ that did not become an integer
+// kernel is pure cost: the layer computes in float and converts on top.
+import { indexGraph, type Model, type Node } from '@pare/graph'
+import { decodeModel, encodeModel } from '@pare/onnx'
+
+import type { LayerReport } from './report.js'
+
+/**
+ * Loads a model in the target runtime and returns the graph the runtime made of it: a session with
+ * `optimizedModelPath` in a folder of the caller's.
+ */
+export type Optimize = (model: Uint8Array) => Promise<Uint8Array>
+
+export interface ReadBackResult {
+  /** The layers, the integer ones with the kernel that computes them, where it can be told. */
+  readonly layers: readonly LayerReport[]
+  /** Integer layers that the runtime computes in float. */
+  readonly unfused: readonly LayerReport[]
+}
+
+export async function readBack(
+  model: Model,
+  layers: readonly LayerReport[],
+  optimize: Optimize,
+): Promise<ReadBackResult> {
+  const optimized = decodeModel(await optimize(encodeModel(model)))
+  const reader = kernelReader(optimized)
+  const read = layers.map((layer) => {
+    const kernel = layer.decision === 'integer' ? reader(layer) : undefined
+    return kernel === undefined ? layer : { ...layer, kernel }
+  })
+  return { layers: read, unfused: read.filter(({ kernel }) => isFloatKernel(kernel)) }
+}
+
+/** The prefix of a kernel that turned out to compute in float. */
+const FLOAT = 'float:'
+
+function isFloatKernel(kernel: string | undefined): boolean {
+  return kernel?.startsWith(FLOAT) ?? false
+}
+
+/**
+ * How a layer is found again:
+ * 1. a layer with a weight by the name of its int8 weight, which fusions keep: whoever reads it is
+ *    the kernel, and DequantizeLinear means that the layer is computed in float;
+ * 2. a join by its float output: a node that still writes it computes in float;
+ * 3. otherwise a join's kernel by the node's name, to which layout changes append `_token_N`.
+ */
+function kernelReader(optimized: Model): (layer: LayerReport) => string | undefined {
+  const index = indexGraph(optimized.graph)
+  const byName = new Map(optimized.graph.nodes.map((node) => [originalName(node), node]))
+  return (layer) => {
+    if (layer.weight !== undefined) {
+      const reader = index.consumers(layer.weight.name)[0]
+      if (reader?.opType !== 'DequantizeLinear') return reader?.opType
+      return `${FLOAT}${index.consumers(reader.outputs[0]!)[0]?.opType ?? layer.opType}`
+    }
+    const outputs = [layer.output, layer.outputValue?.name ?? layer.output]
+    const writer = outputs.map((output) => index.producer(output)).find((node) => node !== undefined)
+    if (writer !== undefined && isFloatWriter(writer)) return `${FLOAT}${writer.opType}`
+    const node = byName.get(layer.node)
+    return node === undefined || node.opType === layer.opType ? undefined : node.opType
+  }
+}
+
+function originalName(node: Node): string {
+  return node.name.replace(/_token_\d+$/, '')
+}
+
+/** DequantizeLinear writes the float copy of an integer kernel's output under its old name. */
+function isFloatWriter(node: Node): boolean {
+  return node.opType !== 'DequantizeLinear' && !/^QLinear|^Q[A-Z]/.test(node.opType)
+}
