@@ -1,0 +1,209 @@
+import { writeFile } from 'node:fs/promises'
+
+import { cancelJob, claimStage, completeStage, withTransaction } from '@pare/database'
+import { createTestDatabase, type TestDatabase } from '@pare/database/testing'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+
+import { isAlive, oneStage, until, WorkerBench } from './worker-bench.js'
+
+describe('a worker in trouble', () => {
+  let bench: WorkerBench
+  // Keeps the server up between the tests, each of which has a database of its own.
+  let keeper: TestDatabase
+  beforeAll(async () => {
+    keeper = await createTestDatabase()
+  })
+  afterAll(() => keeper.close())
+  beforeEach(async () => {
+    bench = await WorkerBench.open()
+  })
+  afterEach(() => bench.close())
+
+  const gone = (pid: number): Promise<true> =>
+    until(() => Promise.resolve(isAlive(pid) ? null : true))
+
+  it('tries again when an engine is killed from outside, and finishes the job', async () => {
+    await bench.startWorker()
+    const file = bench.path('release')
+    const test = await bench.submit(oneStage('wait', { file }))
+    process.kill(await bench.pidOf(test, 'work'), 'SIGKILL')
+    await until(async () => ((await bench.stage(test, 'work')).faults === 1 ? true : null))
+    await writeFile(file, 'go')
+    expect((await bench.ended(test)).state).toBe('succeeded')
+    expect((await bench.stage(test, 'work')).attempt).toBe(2)
+  })
+
+  it('survives two crashes of a stage and gives up after the third', async () => {
+    await bench.startWorker()
+    const lucky = await bench.submit(
+      oneStage('crashUntil', { file: bench.path('marks'), times: 2 }),
+    )
+    const unlucky = await bench.submit(oneStage('crash'))
+    expect((await bench.ended(lucky)).state).toBe('succeeded')
+    const job = await bench.ended(unlucky)
+    expect(job).toMatchObject({
+      state: 'failed',
+      error: { code: 'engine_crashed', details: { signal: 'SIGSEGV', attempt: 3 } },
+    })
+  })
+
+  it('kills an engine that blocks its event loop when the time of the stage is over', async () => {
+    const { metrics } = await bench.startWorker({ stageTimeoutMs: 700 })
+    const test = await bench.submit(oneStage('spin'))
+    const pid = await bench.pidOf(test, 'work')
+    const job = await bench.ended(test)
+    expect(job).toMatchObject({ state: 'failed', error: { code: 'stage_timed_out' } })
+    await gone(pid)
+    expect(await metrics.registry.metrics()).toContain(
+      'pare_engine_kills_total{reason="timeout"} 1',
+    )
+  })
+
+  it('ends a job at its own max_run_seconds', async () => {
+    await bench.startWorker()
+    const test = await bench.submit(oneStage('spin'), { change: { maxRunSeconds: 1 } })
+    const pid = await bench.pidOf(test, 'work')
+    const job = await bench.ended(test)
+    expect(job).toMatchObject({ state: 'failed', error: { code: 'run_deadline_passed' } })
+    await gone(pid)
+  })
+
+  it('kills an engine that takes more memory than it may, and only that one', async () => {
+    await bench.startWorker({ memoryLimitBytes: 300 * 2 ** 20 })
+    const file = bench.path('release')
+    const modest = await bench.submit(oneStage('wait', { file }))
+    await bench.pidOf(modest, 'work')
+    const greedy = await bench.ended(await bench.submit(oneStage('allocate')))
+    expect(greedy).toMatchObject({ state: 'failed', error: { code: 'engine_memory_exceeded' } })
+    await writeFile(file, 'go')
+    expect((await bench.ended(modest)).state).toBe('succeeded')
+  })
+
+  it('cancels a running stage within two seconds, with everything that it had started', async () => {
+    await bench.startWorker({ heartbeatMs: 60_000, leaseMs: 120_000 })
+    const test = await bench.submit(oneStage('spawnChild'))
+    const grandchild = await bench.pidOf(test, 'work')
+    const start = performance.now()
+    await withTransaction(bench.database.pool, (tx) =>
+      cancelJob(tx, { projectId: test.projectId, jobId: test.job.id }),
+    )
+    const job = await bench.ended(test)
+    expect(performance.now() - start).toBeLessThan(2000)
+    expect(job.state).toBe('canceled')
+    await gone(grandchild)
+  })
+
+  it('cancels by its heartbeat when the notification was lost', async () => {
+    await bench.startWorker()
+    const test = await bench.submit(oneStage('spin'))
+    const pid = await bench.pidOf(test, 'work')
+    // The state of a cancel without its NOTIFY.
+    await bench.database.pool.query(`UPDATE job SET state = 'canceling' WHERE id = $1`, [
+      test.job.id,
+    ])
+    expect((await bench.ended(test)).state).toBe('canceled')
+    await gone(pid)
+  })
+
+  it('finds a stage whose doorbell was lost', async () => {
+    await bench.startWorker()
+    const test = await bench.submit(oneStage('write'), { ring: false })
+    expect((await bench.ended(test)).state).toBe('succeeded')
+  })
+
+  it('runs a stage once although two workers hear its doorbell many times', async () => {
+    const first = await bench.startWorker()
+    const second = await bench.startWorker()
+    const test = await bench.submit(oneStage('write'), { ring: false })
+    const { id } = await bench.stage(test, 'work')
+    for (let i = 1; i <= 8; i++) {
+      await bench.ring([
+        { stageId: id, attempt: i, kind: 'prepare', priority: 'normal', delayMs: 0 },
+      ])
+    }
+    expect((await bench.ended(test)).state).toBe('succeeded')
+    const started = await Promise.all(
+      [first, second].map(({ metrics }) => metrics.stagesStarted.get()),
+    )
+    const total = started.flatMap(({ values }) => values).reduce((sum, { value }) => sum + value, 0)
+    expect(total).toBe(1)
+    expect(await bench.eventTypes(test)).toEqual([
+      'job.queued',
+      'stage.queued',
+      'job.started',
+      'stage.started',
+      'stage.succeeded',
+      'job.progress',
+      'job.finalizing',
+      'job.succeeded',
+    ])
+  })
+
+  it('commits nothing under a token that another attempt has overtaken', async () => {
+    const { metrics } = await bench.startWorker()
+    const file = bench.path('release')
+    const test = await bench.submit(oneStage('wait', { file }))
+    const pid = await bench.pidOf(test, 'work')
+    // Another worker takes the stage, as it may when the lease has run out.
+    await bench.database.pool.query(
+      `UPDATE stage SET token = nextval('stage_token'), worker = 'other',
+         lease_expires_at = now() + interval '1 hour' WHERE job_id = $1`,
+      [test.job.id],
+    )
+    await gone(pid)
+    await until(async () => {
+      const text = await metrics.registry.metrics()
+      return text.includes('outcome="dropped"} 1') ? true : null
+    })
+    const { token, id } = await bench.stage(test, 'work')
+    await expect(
+      withTransaction(bench.database.pool, (tx) =>
+        completeStage(tx, { stageId: id, token: token! - 1, outputs: {}, metrics: {} }),
+      ),
+    ).rejects.toMatchObject({ code: 'stage_token_stale' })
+    expect(await bench.stage(test, 'work')).toMatchObject({ state: 'running', worker: 'other' })
+  })
+
+  it('hands its stages back when it stops, uncharged, and leaves nothing on the disk', async () => {
+    const { worker } = await bench.startWorker()
+    const file = bench.path('release')
+    const test = await bench.submit(oneStage('wait', { file }))
+    const pid = await bench.pidOf(test, 'work')
+    const start = performance.now()
+    await worker.stop()
+    expect(performance.now() - start).toBeLessThan(5000)
+    expect(isAlive(pid)).toBe(false)
+    expect(await bench.stage(test, 'work')).toMatchObject({ state: 'queued', faults: 0 })
+    expect(await bench.engineFolders()).toEqual([])
+
+    await writeFile(file, 'go')
+    await bench.startWorker()
+    expect((await bench.ended(test)).state).toBe('succeeded')
+  })
+
+  it('goes on after the database has cut every connection', async () => {
+    await bench.startWorker()
+    const file = bench.path('release')
+    const test = await bench.submit(oneStage('wait', { file }))
+    await bench.pidOf(test, 'work')
+    await bench.database.pool.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+    )
+    await writeFile(file, 'go')
+    expect((await bench.ended(test)).state).toBe('succeeded')
+    const next = await bench.submit(oneStage('write', { n: 2 }), { ring: false })
+    expect((await bench.ended(next)).state).toBe('succeeded')
+  })
+
+  it('gives a stage that somebody claimed and forgot to somebody else', async () => {
+    const test = await bench.submit(oneStage('write'), { ring: false })
+    const { id } = await bench.stage(test, 'work')
+    await withTransaction(bench.database.pool, (tx) =>
+      claimStage(tx, { stageId: id, workerId: 'dead', leaseMs: 300 }),
+    )
+    await bench.startWorker()
+    expect((await bench.ended(test)).state).toBe('succeeded')
+    expect((await bench.stage(test, 'work')).attempt).toBe(2)
+  })
+})
