@@ -9,8 +9,6 @@ export {
   type Metric,
   METRICS,
   PRIORITIES,
-  TARGET_ISAS,
-  type TargetIsa,
 } from './job-request.js'
 export { parseJobRequest } from './parse-job-request.js'
 export type { KnownDataset, KnownModel } from './plan/check-datasets.js'
@@ -38,3 +36,4 @@ export {
   type StageProgress,
   type StageResult,
 } from './stages/stage.js'
+export { TARGET_ISAS, type TargetIsa } from '@pare/quantization'

@@ -1,14 +1,9 @@
+import type { TargetIsa } from '@pare/quantization'
+
 import type { Recipe } from './recipe/recipe.js'
 
 export const METRICS = ['top1', 'top5', 'mse', 'fidelity'] as const
 export type Metric = (typeof METRICS)[number]
-
-/**
- * Instruction sets that decide how integer kernels accumulate. `auto` is safe on every processor;
- * `vnni` allows full 8-bit weights, which saturate on x64 processors without VNNI.
- */
-export const TARGET_ISAS = ['auto', 'avx2', 'avx512', 'vnni', 'arm64'] as const
-export type TargetIsa = (typeof TARGET_ISAS)[number]
 
 export const DEVICES = ['cpu', 'cuda'] as const
 export const PRIORITIES = ['low', 'normal', 'high'] as const

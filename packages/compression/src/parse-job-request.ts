@@ -1,4 +1,6 @@
 // The edge where a job body becomes a JobRequest: every fault is found and pointed at in one go.
+import { TARGET_ISAS } from '@pare/quantization'
+
 import { errors, type RequestFault } from './errors.js'
 import {
   DATASET_ROLES,
@@ -8,7 +10,6 @@ import {
   type JobRequest,
   METRICS,
   PRIORITIES,
-  TARGET_ISAS,
 } from './job-request.js'
 import { isRecord, parseRecipe } from './recipe/parse-recipe.js'
 

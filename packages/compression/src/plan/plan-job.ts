@@ -54,6 +54,7 @@ export function planJob(request: JobRequest, inputs: PlanInputs): JobPlan {
       { stage: 'report', role: 'report', kind: 'report', name: 'report.json' },
     ],
     engineVersion: ENGINE_VERSION,
+    seed: request.seed,
   }
 }
 

@@ -30,4 +30,5 @@ export interface JobPlan {
   readonly stages: readonly PlannedStage[]
   readonly artifacts: readonly PlannedArtifact[]
   readonly engineVersion: string
+  readonly seed: number
 }

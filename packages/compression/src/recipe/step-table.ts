@@ -1,4 +1,4 @@
-import type { ParameterTable, StepSpec } from './parameter.js'
+import type { ParameterSpec, ParameterTable, StepSpec } from './parameter.js'
 
 const quantizationScope = {
   op_types_to_quantize: {
@@ -14,6 +14,14 @@ const quantizationScope = {
   },
 } as const satisfies ParameterTable
 
+const reduceRange = {
+  type: 'choice',
+  choices: ['auto', true, false],
+  default: 'auto',
+  description:
+    '7-bit weights, so that 16-bit accumulation on processors without VNNI cannot saturate; auto: only where saturation is possible on the target.',
+} as const satisfies ParameterSpec
+
 /** Every step that a recipe may hold, in alphabetical order. */
 export const STEP_TABLE = {
   quantize_dynamic: {
@@ -22,7 +30,7 @@ export const STEP_TABLE = {
     parameters: {
       weight_type: {
         type: 'choice',
-        choices: ['int8', 'uint8'],
+        choices: ['int8'],
         default: 'int8',
         description: 'Integer type of the weights.',
       },
@@ -31,6 +39,7 @@ export const STEP_TABLE = {
         default: true,
         description: 'One scale per output channel of a weight instead of one per tensor.',
       },
+      reduce_range: reduceRange,
       ...quantizationScope,
     },
   },
@@ -80,13 +89,7 @@ export const STEP_TABLE = {
         default: false,
         description: 'Centre the ranges of the activations on zero.',
       },
-      reduce_range: {
-        type: 'choice',
-        choices: ['auto', true, false],
-        default: 'auto',
-        description:
-          '7-bit weights, so that 16-bit accumulation on processors without VNNI cannot saturate; auto: only in layers where saturation is possible on the target.',
-      },
+      reduce_range: reduceRange,
       format: {
         type: 'choice',
         choices: ['QDQ'],

@@ -9,12 +9,12 @@ import { inputOf } from './stage-files.js'
 /**
  * Checks an upload and rewrites it into the form that later stages read in place.
  *
- * Input `upload`; params `labels?` (name of the labels array). Output `dataset`; the metrics are a
+ * Input `dataset`; params `labels?` (name of the labels array). Output `canonical`; the metrics are a
  * DatasetDescription.
  */
 export async function inspectDataset(context: StageContext): Promise<StageResult> {
   const { labels } = context.params
-  const upload = await openFile(inputOf(context, 'upload').path)
+  const upload = await openFile(inputOf(context, 'dataset').path)
   const path = join(context.workDir, 'dataset.npz')
   try {
     const description = await inspect(upload, {
@@ -25,7 +25,7 @@ export async function inspectDataset(context: StageContext): Promise<StageResult
     await normalizeDataset(upload, sink)
     await sink.close()
     return {
-      outputs: [{ role: 'dataset', path, mediaType: 'application/zip' }],
+      outputs: [{ role: 'canonical', path, mediaType: 'application/zip' }],
       metrics: description as unknown as JsonObject,
     }
   } finally {

@@ -25,7 +25,8 @@ export interface MemoryProbeRequest {
 
 export type MemoryProbeReply = { readonly memory: MemoryUse } | { readonly failure: string }
 
-const ENTRY = fileURLToPath(new URL('./probe-entry.js', import.meta.url))
+// Compiled: a process of its own knows nothing of the sources' loader. Right from src/ and dist/ alike.
+const ENTRY = fileURLToPath(new URL('../../dist/memory/probe-entry.js', import.meta.url))
 
 /**
  * Measures in a fresh process with an empty environment. Throws `memory_probe_failed` when it ends

@@ -1,0 +1,131 @@
+// Turns measurements into the lines that people read. Wording only: no figure is made here.
+import type { EvaluationResult, ModelMeasurements } from '@pare/evaluation'
+
+import type { ConstraintCheck, Summary, SummaryRow, SummaryWarning } from './report.js'
+
+export function summarize(
+  evaluation: EvaluationResult,
+  constraints: readonly ConstraintCheck[],
+): Summary {
+  const warnings = findWarnings(evaluation)
+  return {
+    verdict: verdict(evaluation, constraints, warnings),
+    rows: [...qualityRows(evaluation), ...costRows(evaluation)],
+    warnings,
+  }
+}
+
+function qualityRows({ metrics, fidelity, primary }: EvaluationResult): SummaryRow[] {
+  const rows: SummaryRow[] = []
+  for (const name of ['top1', 'top5'] as const) {
+    const metric = metrics[name]
+    if (metric === undefined) continue
+    const change = metric.result.value - metric.original.value
+    rows.push({
+      label: `accuracy ${name}`,
+      original: percent(metric.original.value),
+      result: percent(metric.result.value),
+      change: `${signed(change * 100, 2)} points (p = ${metric.p_value.toFixed(2)})`,
+    })
+  }
+  if (metrics.mse !== undefined) {
+    const { original, result } = metrics.mse
+    rows.push({
+      label: 'mean squared error',
+      original: original.toPrecision(4),
+      result: result.toPrecision(4),
+      change: primary.drop === null ? '' : `${signed(primary.drop * 100, 2)} %`,
+    })
+  }
+  const agreement = fidelity.agreement === null ? '' : `agreement ${percent(fidelity.agreement)}`
+  const sqnr = fidelity.sqnr_db === null ? 'identical' : `SQNR ${fidelity.sqnr_db.toFixed(1)} dB`
+  rows.push({ label: 'same output', original: '', result: agreement || sqnr, change: sqnr })
+  return rows
+}
+
+function costRows({ original, result, ratios, latency, environment }: EvaluationResult) {
+  const pair = (read: (model: ModelMeasurements) => string) => ({
+    original: read(original),
+    result: read(result),
+  })
+  const where = `${environment.threads} thread${environment.threads === 1 ? '' : 's'}, batch ${latency.batch_size}`
+  const rows: SummaryRow[] = [
+    {
+      label: 'size',
+      ...pair((m) => kilobytes(m.size.bytes)),
+      change: `× ${ratios.size.toFixed(3)}`,
+    },
+    {
+      label: 'size, gzip',
+      ...pair((m) => kilobytes(m.size.gzip_bytes)),
+      change: `× ${ratios.size_gzip.toFixed(3)}`,
+    },
+    {
+      label: 'latency p50',
+      ...pair((m) => milliseconds(m.latency.p50_ms)),
+      change: `${ratios.speed.toFixed(2)} times as fast (${where})`,
+    },
+    { label: 'latency p95', ...pair((m) => milliseconds(m.latency.p95_ms)), change: '' },
+  ]
+  if (original.memory !== null && result.memory !== null) {
+    rows.push({
+      label: 'memory, peak',
+      ...pair((m) => kilobytes(m.memory?.increase_bytes ?? 0)),
+      change: ratios.memory === null ? '' : `× ${ratios.memory.toFixed(3)}`,
+    })
+  }
+  rows.push(
+    { label: 'parameters', ...pair((m) => m.parameters.toLocaleString('en')), change: '' },
+    { label: 'MACs', ...pair((m) => m.macs.toLocaleString('en')), change: '' },
+  )
+  return rows
+}
+
+function findWarnings({ ratios, latency, primary }: EvaluationResult): SummaryWarning[] {
+  const warnings: SummaryWarning[] = []
+  if (ratios.size > 1) {
+    const message = `the file is ${ratios.size.toFixed(2)} times the size of the original`
+    warnings.push({ code: 'larger', message })
+  }
+  // Slower only when the interval says so: the clock of a busy machine wanders.
+  if (latency.speedup_interval.high < 1) {
+    const message = `the result runs at ${ratios.speed.toFixed(2)} times the speed of the original`
+    warnings.push({ code: 'slower', message })
+  }
+  const interval = primary.drop_interval
+  if (interval !== null && interval.low > 0) {
+    const message = `${primary.name} fell by ${percent(primary.drop ?? 0)}, more than chance explains`
+    warnings.push({ code: 'less_accurate', message })
+  }
+  if (ratios.memory !== null && ratios.memory > 1.05) {
+    const message = `it needs ${ratios.memory.toFixed(2)} times the memory of the original`
+    warnings.push({ code: 'more_memory', message })
+  }
+  return warnings
+}
+
+function verdict(
+  { ratios, primary }: EvaluationResult,
+  constraints: readonly ConstraintCheck[],
+  warnings: readonly SummaryWarning[],
+): string {
+  const size = `${(ratios.size * 100).toFixed(0)} % of the size`
+  const speed = `${ratios.speed.toFixed(2)} times the speed`
+  const loss =
+    primary.drop === null
+      ? `an error in ${primary.name} where the original had none`
+      : `a ${primary.name} drop of ${(primary.drop * 100).toFixed(2)} ${primary.name === 'mse' ? '%' : 'points'}`
+  const unmet = constraints.filter(({ met }) => !met).map(({ name }) => name)
+  const ending =
+    unmet.length > 0
+      ? ` Not met: ${unmet.join(', ')}.`
+      : warnings.length > 0
+        ? ` Note: ${warnings.map(({ message }) => message).join('; ')}.`
+        : ''
+  return `The result has ${size} and ${speed} of the original, with ${loss}.${ending}`
+}
+
+const percent = (fraction: number) => `${(fraction * 100).toFixed(2)} %`
+const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`
+const milliseconds = (ms: number) => `${ms.toFixed(3)} ms`
+const signed = (value: number, digits: number) => `${value > 0 ? '+' : ''}${value.toFixed(digits)}`

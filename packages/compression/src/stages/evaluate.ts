@@ -1,0 +1,60 @@
+import { evaluate as evaluateModels } from '@pare/evaluation'
+import { measureMemory } from '@pare/evaluation/node'
+
+import type { Metric } from '../job-request.js'
+import type { JsonObject, StageContext, StageResult } from './stage.js'
+import { openStageData } from './stage-data.js'
+import { inputOf, readInput, writeJson } from './stage-files.js'
+
+interface Params {
+  readonly metric: Metric
+  readonly output?: string
+  /** Name of the labels array. */
+  readonly labels?: string
+  readonly device: 'cpu' | 'cuda'
+  readonly threads: number
+}
+
+/**
+ * Runs original and result on the same data, in fresh sessions with the target's options.
+ *
+ * Inputs `original`, `prepared`, `result`, `data`; params see above. Output `evaluation`, an
+ * EvaluationResult.
+ */
+export async function evaluate(context: StageContext): Promise<StageResult> {
+  const { metric, output, labels, device, threads } = context.params as unknown as Params
+  const { dataset, close } = await openStageData(context, 'data', labels)
+  try {
+    const evaluation = await evaluateModels({
+      runtime: context.runtime,
+      original: await readInput(context, 'original'),
+      result: await readInput(context, 'result'),
+      dataset,
+      metric,
+      ...(output === undefined ? {} : { output }),
+      target: { device, threads },
+      layers: { prepared: await readInput(context, 'prepared') },
+      measureMemory: ({ model, ...request }) =>
+        measureMemory({
+          modelPath: inputOf(context, model).path,
+          datasetPath: inputOf(context, 'data').path,
+          ...(labels === undefined ? {} : { labels }),
+          ...request,
+        }),
+      onProgress: context.onProgress,
+    })
+    const { primary, ratios } = evaluation
+    return {
+      outputs: [await writeJson(context, 'evaluation', evaluation)],
+      metrics: {
+        metric: primary.name,
+        original: primary.original,
+        result: primary.result,
+        drop: primary.drop,
+        ...(ratios as unknown as JsonObject),
+      },
+    }
+  } finally {
+    await close()
+  }
+}

@@ -1,0 +1,78 @@
+import { mkdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { checkModel, type Model, walkGraphs, walkNodes } from '@pare/graph'
+import type { InferenceSession, ValueDescription } from '@pare/inference'
+import { encodeModelChunks } from '@pare/onnx'
+import { openUpload } from '@pare/onnx/bundle'
+import { elementCount } from '@pare/tensor'
+
+import type { ModelDescription, ValueSummary } from '../plan/model-description.js'
+import type { JsonObject, StageContext, StageResult } from './stage.js'
+import { inputOf, writeOutput } from './stage-files.js'
+import { trialRun } from './trial-run.js'
+
+/**
+ * Checks an upload, writes its canonical file, and runs that once. Order matters: the scanner sees
+ * the bytes before any parser, the checker the graph before onnxruntime, and onnxruntime only ever
+ * the canonical file.
+ *
+ * Input `model`: .onnx, or a .zip of one .onnx with its external data. Output `canonical`; the
+ * metrics are a ModelDescription.
+ */
+export async function inspectModel(context: StageContext): Promise<StageResult> {
+  const directory = join(context.workDir, 'upload')
+  await mkdir(directory)
+  const { model: canonical } = await openUpload({ path: inputOf(context, 'model').path, directory })
+  checkModel(canonical)
+  const output = await writeOutput(
+    context,
+    { role: 'canonical', fileName: 'canonical.onnx', mediaType: 'application/onnx' },
+    encodeModelChunks(canonical),
+  )
+  context.onProgress({ done: 1, total: 2, unit: 'steps', message: 'loading in onnxruntime' })
+  const session = await context.runtime.createSession(
+    { path: output.path },
+    { intraOpThreads: context.threads },
+  )
+  const { size } = await stat(output.path)
+  const description = {
+    ...describe(canonical, session),
+    size_bytes: size,
+    trial_run: await trialRun(session, context.seed),
+  } satisfies ModelDescription
+  await session.release()
+  return { outputs: [output], metrics: description as unknown as JsonObject }
+}
+
+function describe(
+  model: Model,
+  session: InferenceSession,
+): Omit<ModelDescription, 'size_bytes' | 'trial_run'> {
+  const opTypes = new Map<string, number>()
+  for (const node of walkNodes(model.graph, { subgraphs: 'visit' })) {
+    const name = node.domain === '' ? node.opType : `${node.domain}.${node.opType}`
+    opTypes.set(name, (opTypes.get(name) ?? 0) + 1)
+  }
+  return {
+    inputs: session.inputs.map(summarizeValue),
+    outputs: session.outputs.map(summarizeValue),
+    ir_version: model.irVersion,
+    opset_imports: model.opsetImports.map(({ domain, version }) => ({ domain, version })),
+    producer: [model.producerName, model.producerVersion].filter(Boolean).join(' '),
+    parameters: countParameters(model),
+    nodes: [...opTypes.values()].reduce((sum, count) => sum + count, 0),
+    op_types: Object.fromEntries([...opTypes].sort(([a], [b]) => (a < b ? -1 : 1))),
+  }
+}
+
+function summarizeValue({ name, dataType, shape }: ValueDescription): ValueSummary {
+  return { name, data_type: dataType, ...(shape === undefined ? {} : { shape }) }
+}
+
+/** Weights inside the bodies of If, Loop and Scan count too. */
+function countParameters({ graph }: Model): number {
+  return [...walkGraphs(graph)]
+    .flatMap(({ initializers }) => [...initializers.values()])
+    .reduce((sum, { dims }) => sum + elementCount(dims), 0)
+}

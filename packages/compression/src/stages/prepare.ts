@@ -1,0 +1,50 @@
+import type { Model } from '@pare/graph'
+import { decodeModel, encodeModel, encodeModelChunks } from '@pare/onnx'
+import { prepareModel, type Tensors } from '@pare/passes'
+
+import type { StageContext, StageResult } from './stage.js'
+import { bindDataset, openStageData } from './stage-data.js'
+import { readInput, writeJson, writeModel } from './stage-files.js'
+
+/**
+ * Brings the model into the form that compression starts from; shapes are learned from a run on
+ * real data.
+ *
+ * Inputs `model`, `sample` (a dataset). Outputs `model`, `decisions`.
+ */
+export async function prepare(context: StageContext): Promise<StageResult> {
+  const model = decodeModel(await readInput(context, 'model'))
+  const prepared = await prepareModel(model, {
+    open: (candidate) =>
+      context.runtime.createSession(encodeModel(candidate), {
+        intraOpThreads: context.threads,
+        optimization: 'none',
+      }),
+    feeds: await sampleFeeds(context, model),
+  })
+  const { diagnostics } = prepared
+  return {
+    outputs: [
+      await writeModel(context, encodeModelChunks(prepared.model)),
+      await writeJson(context, 'decisions', { layers: [], diagnostics }),
+    ],
+    metrics: {
+      nodes_before: model.graph.nodes.length,
+      nodes_after: prepared.model.graph.nodes.length,
+      diagnostics: diagnostics.length,
+    },
+  }
+}
+
+/** One sample, or one batch of the size that the model insists on. */
+async function sampleFeeds(context: StageContext, model: Model): Promise<Tensors> {
+  const { dataset, close } = await openStageData(context, 'sample')
+  try {
+    const { inputs, fixedBatchSize } = bindDataset(dataset, model)
+    const batches = dataset.batches({ inputs, batchSize: fixedBatchSize ?? 1, remainder: 'pad' })
+    for await (const { feeds } of batches) return feeds
+    throw new Error('a normalized dataset has at least one sample')
+  } finally {
+    await close()
+  }
+}

@@ -1,0 +1,37 @@
+import { decodeModel, encodeModelChunks } from '@pare/onnx'
+import { quantizeDynamic as quantize, type TargetIsa } from '@pare/quantization'
+
+import type { StepOf } from '../recipe/recipe.js'
+import type { StageContext, StageResult } from './stage.js'
+import { readInput, writeJson, writeModel } from './stage-files.js'
+
+type Params = Omit<StepOf<'quantize_dynamic'>, 'type'> & { readonly isa: TargetIsa }
+
+/**
+ * Quantizes weights to integers; activations follow at run time.
+ *
+ * Input `model`; params as the step's, with `isa`. Outputs `model`, `decisions`.
+ */
+export async function quantizeDynamic(context: StageContext): Promise<StageResult> {
+  const params = context.params as unknown as Params
+  const { op_types_to_quantize: opTypes } = params
+  const { model, layers, diagnostics } = quantize(decodeModel(await readInput(context, 'model')), {
+    weightType: params.weight_type,
+    perChannel: params.per_channel,
+    reduceRange: params.reduce_range,
+    nodesToExclude: params.nodes_to_exclude,
+    isa: params.isa,
+    ...(opTypes.length === 0 ? {} : { opTypesToQuantize: opTypes }),
+  })
+  const integers = layers.filter(({ decision }) => decision === 'integer')
+  return {
+    outputs: [
+      await writeModel(context, encodeModelChunks(model)),
+      await writeJson(context, 'decisions', { layers, diagnostics }),
+    ],
+    metrics: {
+      layers_integer: integers.length,
+      layers_float: layers.length - integers.length,
+    },
+  }
+}

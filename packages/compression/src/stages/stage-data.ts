@@ -1,0 +1,53 @@
+// How stages open the normalized dataset among their inputs, bound to the inputs of a model.
+import { type Dataset, type InputBinding, matchDataset, openDataset } from '@pare/datasets'
+import { openFile } from '@pare/datasets/node'
+import type { Model } from '@pare/graph'
+
+import type { StageContext } from './stage.js'
+import { inputOf } from './stage-files.js'
+
+export interface StageData {
+  readonly dataset: Dataset
+  readonly close: () => Promise<void>
+}
+
+export async function openStageData(
+  context: StageContext,
+  role: string,
+  labels?: string,
+): Promise<StageData> {
+  const file = await openFile(inputOf(context, role).path)
+  try {
+    const dataset = await openDataset(file, labels === undefined ? {} : { labels })
+    return { dataset, close: () => file.close() }
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+export interface ModelBinding {
+  readonly inputs: readonly InputBinding[]
+  /** The batch size that the model insists on, or null. */
+  readonly fixedBatchSize: number | null
+}
+
+export function bindDataset(dataset: Dataset, model: Model): ModelBinding {
+  const labels = dataset.labels === null ? null : { name: dataset.labels }
+  const inputs = model.graph.inputs
+    .filter(({ name }) => !model.graph.initializers.has(name))
+    .flatMap(({ name, type }) =>
+      type?.kind === 'tensor'
+        ? [
+            {
+              name,
+              dataType: type.elementType,
+              ...(type.shape === undefined
+                ? {}
+                : { shape: type.shape.map(({ size, param }) => size ?? param ?? null) }),
+            },
+          ]
+        : [],
+    )
+  return matchDataset({ ...dataset, labels }, inputs)
+}

@@ -1,0 +1,166 @@
+// The stages of a job in order, on a real network, real data and the real runtime.
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { CodedError } from '@pare/errors'
+import { onnxRuntime } from '@pare/inference/onnxruntime'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { parseJobRequest } from '../parse-job-request.js'
+import type { KnownDataset, KnownModel } from '../plan/check-datasets.js'
+import type { JobPlan } from '../plan/plan.js'
+import { planJob } from '../plan/plan-job.js'
+import type { Report } from '../report/report.js'
+import { stageFunctions } from './index.js'
+import type { JsonObject, StageKind, StageResult } from './stage.js'
+
+const example = (name: string) =>
+  fileURLToPath(new URL(`../../../../examples/${name}`, import.meta.url))
+
+let root: string
+let folders = 0
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'pare-stages-'))
+})
+afterAll(() => rm(root, { recursive: true, force: true }))
+
+async function runStage(
+  kind: StageKind,
+  paths: Readonly<Record<string, string>>,
+  params: JsonObject = {},
+): Promise<StageResult> {
+  const workDir = await mkdtemp(join(root, `${folders++}-`))
+  return stageFunctions[kind]({
+    inputs: Object.entries(paths).map(([role, path]) => ({ role, path, sha256: role })),
+    params,
+    seed: 0,
+    workDir,
+    threads: 1,
+    device: 'cpu',
+    runtime: onnxRuntime(),
+    onProgress: () => undefined,
+  })
+}
+
+const pathOf = (result: StageResult, role: string) => {
+  const output = result.outputs.find((candidate) => candidate.role === role)
+  if (output === undefined) throw new Error(`no output ${role}`)
+  return output.path
+}
+
+/** Runs a plan without queue or database: what each stage hands on is a path. */
+async function runPlan(plan: JobPlan, blobs: Readonly<Record<string, string>>) {
+  const results = new Map<string, StageResult>()
+  for (const stage of plan.stages) {
+    const paths = stage.inputs.map(({ role, from }) => {
+      if ('blob' in from) return [role, blobs[from.blob]!] as const
+      return [role, pathOf(results.get(from.stage)!, from.role)] as const
+    })
+    results.set(stage.name, await runStage(stage.kind, Object.fromEntries(paths), stage.params))
+  }
+  return results
+}
+
+async function inspectExamples() {
+  const model = await runStage('inspect_model', { model: example('fashion-resnet.onnx') })
+  const data = { dataset: example('fashion-calibration.npz') }
+  const dataset = await runStage('inspect_dataset', data)
+  const known = {
+    model: { sha256: 'model', description: model.metrics as unknown as KnownModel['description'] },
+    datasets: {
+      calibration: {
+        sha256: 'calibration',
+        description: dataset.metrics as unknown as KnownDataset['description'],
+      },
+    },
+  }
+  const blobs = { model: pathOf(model, 'canonical'), calibration: pathOf(dataset, 'canonical') }
+  return { known, blobs, model, dataset }
+}
+
+function requestWith(body: object) {
+  return parseJobRequest({
+    model: 'mdl_1',
+    recipe: { steps: [{ type: 'quantize_static' }] },
+    ...body,
+  })
+}
+
+describe('the stages', () => {
+  it('describe uploads, and write canonical files that describe themselves alike', async () => {
+    const { model, dataset, blobs } = await inspectExamples()
+    expect(model.metrics).toMatchObject({
+      inputs: [{ name: 'image', data_type: 'float32' }],
+      outputs: [{ name: 'logits', data_type: 'float32' }],
+      trial_run: { ok: true },
+    })
+    expect(dataset.metrics).toMatchObject({ samples: 500, labels: { kind: 'classes' } })
+    const again = await runStage('inspect_model', { model: blobs.model })
+    expect(await readFile(pathOf(again, 'canonical'))).toEqual(await readFile(blobs.model))
+    expect(again.metrics).toEqual(model.metrics)
+  })
+
+  it('carry a static quantization from upload to report', async () => {
+    const { known, blobs } = await inspectExamples()
+    const results = await runPlan(planJob(requestWith({}), known), blobs)
+    const reported = results.get('report')!
+    const report = JSON.parse(await readFile(pathOf(reported, 'report'), 'utf8')) as Report
+    expect(reported.failure).toBeUndefined()
+    expect(report.evaluation.primary.name).toBe('top1')
+    expect(report.evaluation.ratios.size).toBeLessThan(0.35)
+    expect(report.evaluation.primary.drop).toBeLessThan(0.02)
+    expect(report.layers.some((layer) => layer['decision'] === 'integer')).toBe(true)
+    expect(report.summary.rows.map(({ label }) => label)).toContain('accuracy top1')
+  })
+
+  it('carry a dynamic quantization from upload to report', async () => {
+    const { known, blobs } = await inspectExamples()
+    const request = requestWith({ recipe: { steps: [{ type: 'quantize_dynamic' }] } })
+    const results = await runPlan(planJob(request, known), blobs)
+    expect(results.get('quantize_dynamic')?.metrics['layers_integer']).toBeGreaterThan(0)
+    expect(results.get('evaluate')?.metrics['drop']).toBeLessThan(0.02)
+  })
+
+  it('keep the result and name the constraint when it is not met', async () => {
+    const { known, blobs } = await inspectExamples()
+    const request = requestWith({
+      constraints: { max_drop: 0 },
+      evaluation: { metric: 'fidelity' },
+    })
+    const results = await runPlan(planJob(request, known), blobs)
+    const { failure, outputs, metrics } = results.get('report')!
+    // Integer arithmetic changes the class of some image of 500, or this test says so.
+    expect(metrics['drop']).toBeGreaterThan(0)
+    expect(failure).toMatchObject({ code: 'constraint_unmet', kind: 'constraint_unmet' })
+    expect(outputs.map(({ role }) => role)).toEqual(['report'])
+  })
+
+  it('give the same bytes for the same input', async () => {
+    const { known, blobs } = await inspectExamples()
+    const plan = planJob(requestWith({}), known)
+    const [first, second] = [await runPlan(plan, blobs), await runPlan(plan, blobs)]
+    for (const name of ['prepare', 'calibrate', 'quantize_static']) {
+      for (const { role, path } of first.get(name)!.outputs) {
+        const other = pathOf(second.get(name)!, role)
+        expect((await readFile(path)).equals(await readFile(other)), `${name} ${role}`).toBe(true)
+      }
+    }
+  })
+
+  it('refuse what is not a model, with a code', async () => {
+    const path = join(root, 'not-a-model')
+    await writeFile(path, 'certainly not ONNX')
+    await expect(runStage('inspect_model', { model: path })).rejects.toThrow(CodedError)
+  })
+
+  it('refuse a truncated model, with a code', async () => {
+    const path = join(root, 'truncated.onnx')
+    await copyFile(example('fashion-resnet.onnx'), path)
+    const bytes = await readFile(path)
+    await writeFile(path, bytes.subarray(0, bytes.length / 2))
+    await expect(runStage('inspect_model', { model: path })).rejects.toThrow(CodedError)
+  })
+})
