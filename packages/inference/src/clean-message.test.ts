@@ -15,6 +15,17 @@ describe('cleanMessage', () => {
     )
   })
 
+  it('removes the template arguments after a source location', () => {
+    const message =
+      'Exception during initialization: /onnxruntime_src/onnxruntime/core/providers/cpu/nn/pool_attributes.h:88 ' +
+      'onnxruntime::PoolAttributes::PoolAttributes(const KernelInfoType&, const std::string&, int) ' +
+      '[with KernelInfoType = onnxruntime::OpKernelInfo; std::string = std::__cxx11::basic_string<char>] ' +
+      'pads[dim] < kernel_shape[dim] was false. Pad should be smaller than kernel.'
+    expect(cleanMessage(message)).toBe(
+      'Exception during initialization: pads[dim] < kernel_shape[dim] was false. Pad should be smaller than kernel.',
+    )
+  })
+
   it('removes the paths it was told about', () => {
     const message =
       "Load model from /srv/jobs/17/model.onnx failed: /srv/jobs/17/weights isn't there"

@@ -18,7 +18,7 @@ export function cleanMessage(message: string, hostPaths: readonly string[] = [])
 
 /** `/onnxruntime_src/onnxruntime/core/x.cc:123 virtual Status onnxruntime::X::Compute(…) const `. */
 const SOURCE_LOCATION =
-  /\S*[\\/]\S*\.(?:cc|cpp|h|hpp):\d+\s+(?:[^():]*(?:::[^():]+)+\([^()]*\)(?:::<lambda\([^()]*\)>)?(?:\s*const)?\s*)?/g
+  /\S*[\\/]\S*\.(?:cc|cpp|h|hpp):\d+\s+(?:[^():]*(?:::[^():]+)+\([^()]*\)(?:::<lambda\([^()]*\)>)?(?:\s*const)?\s*(?:\[with[^\]]*\]\s*)?)?/g
 
 /** `… while running Conv node. Name:'x' Status Message: ` adds nothing after the node's name. */
 const STATUS_PREFIX = /Status Message:\s*/g

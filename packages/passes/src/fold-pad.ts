@@ -6,6 +6,7 @@
 //    explicit pads (auto_pad NOTSET or VALID), and the value is no graph output.
 // 3. AveragePool must then count the padding: with count_include_pad 0 it may have no pads of its
 //    own, and with ceil_mode 1 windows that leave the padded input would be averaged differently.
+//    onnxruntime also wants every pad of a pool smaller than its kernel.
 // 4. MaxPool ignores its padding, where Pad would offer a 0, so a Pad before it stays.
 import {
   attr,
@@ -54,14 +55,16 @@ function match(node: Node, index: GraphIndex): PadMatch | Miss | undefined {
   if (!readers.every((reader) => spatialRank(reader, index) === pads.length / 2)) {
     return miss('pad_rank', 'Pad and its reader have another number of spatial axes')
   }
+  if (!readers.every((reader) => reader.opType === 'Conv' || fitsKernel(reader, pads))) {
+    return miss('pad_exceeds_kernel', 'the pool would pad by its kernel or more')
+  }
   return { node, pads, readers }
 }
 
 function rewrite({ node, pads, readers }: PadMatch, editor: GraphEditor): void {
   for (const reader of readers) {
-    const own = intsAttribute(reader, 'pads', new Array<number>(pads.length).fill(0))
     const attributes = new Map(reader.attributes)
-    attributes.set('pads', attr.ints(pads.map((pad, i) => pad + own[i]!)))
+    attributes.set('pads', attr.ints(joinedPads(reader, pads)))
     attributes.delete('auto_pad')
     if (reader.opType === 'AveragePool') attributes.set('count_include_pad', attr.int(1))
     editor.updateNode(reader, { attributes })
@@ -81,6 +84,16 @@ function canTakePads(reader: Node, value: string): boolean {
   const hasPads = intsAttribute(reader, 'pads', []).some((pad) => pad !== 0)
   if (intAttribute(reader, 'ceil_mode', 0) !== 0) return false
   return !hasPads || intAttribute(reader, 'count_include_pad', 0) === 1
+}
+
+function joinedPads(reader: Node, pads: readonly number[]): readonly number[] {
+  const own = intsAttribute(reader, 'pads', [])
+  return pads.map((pad, i) => pad + (own[i] ?? 0))
+}
+
+function fitsKernel(pool: Node, pads: readonly number[]): boolean {
+  const kernel = intsAttribute(pool, 'kernel_shape', [])
+  return joinedPads(pool, pads).every((pad, i) => pad < (kernel[i % kernel.length] ?? 0))
 }
 
 function padsWithZero(node: Node, index: GraphIndex): boolean {
