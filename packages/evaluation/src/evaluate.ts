@@ -3,11 +3,14 @@
 import { type Dataset, type InputBinding, matchDataset } from '@pare/datasets'
 import type { Model } from '@pare/graph'
 import { cpuFeatures, type InferenceRuntime, type SessionOptions } from '@pare/inference'
-import { decodeModel } from '@pare/onnx'
+import { decodeModel, encodeModel } from '@pare/onnx'
+import type { ShapeOf } from '@pare/ops'
+import { learnShapes } from '@pare/passes'
 
 import { errors } from './errors.js'
 import { judge, type Sessions } from './judge.js'
 import {
+  type Feeds,
   type LatencyComparison,
   type LatencyOptions,
   measureLatency,
@@ -15,7 +18,6 @@ import {
 import { matchTensors } from './layers/match-tensors.js'
 import { type LayerError, measureLayers } from './layers/measure-layers.js'
 import type { MemoryUse } from './memory/memory-probe.js'
-import { learnShapes } from './model/learn-shapes.js'
 import { countMacs, modelFacts } from './model/model-facts.js'
 import type { EvaluationResult, MetricName, ModelMeasurements, Ratios } from './result.js'
 import { measureSize } from './size.js'
@@ -209,7 +211,7 @@ async function measureModels(setting: Setting, sessions: Sessions) {
   const latency = await measureLatency(sessions, feeds, options.latency)
   report(options, 2, 'memory and size')
   const measure = async (which: 'original' | 'result'): Promise<ModelMeasurements> => {
-    const shapeOf = await learnShapes(models[which], options.runtime, feeds)
+    const shapeOf = await shapesOf(models[which], options.runtime, feeds)
     const { macs, nodes_not_counted } = countMacs(models[which], shapeOf, servedBatchSize(setting))
     return {
       size: await measureSize(options[which]),
@@ -222,6 +224,14 @@ async function measureModels(setting: Setting, sessions: Sessions) {
   }
   const measured = { original: await measure('original'), result: await measure('result') }
   return { latency, measured }
+}
+
+/** Shapes in the model as it stands, hence without optimization. */
+async function shapesOf(model: Model, runtime: InferenceRuntime, feeds: Feeds): Promise<ShapeOf> {
+  const session: SessionOptions = { optimization: 'none', intraOpThreads: 1, memoryArena: false }
+  const open = (opened: Model) => runtime.createSession(encodeModel(opened), session)
+  const shapes = await learnShapes(model, open, feeds)
+  return (value) => shapes.get(value)?.dims
 }
 
 async function memoryOf(setting: Setting, model: 'original' | 'result'): Promise<MemoryUse | null> {
@@ -246,7 +256,7 @@ async function compareLayers(setting: Setting): Promise<readonly LayerError[]> {
     original: prepared,
     result: models.result,
     pairs: matchTensors(prepared, models.result, layers.names),
-    shapeOf: await learnShapes(prepared, runtime, feeds),
+    shapeOf: await shapesOf(prepared, runtime, feeds),
     batches: [feeds],
     session,
     ...(layers.budgetBytes === undefined ? {} : { budgetBytes: layers.budgetBytes }),

@@ -29,7 +29,6 @@ export {
   mergeFidelity,
   NO_FIDELITY,
 } from './metrics/fidelity.js'
-export { learnShapes } from './model/learn-shapes.js'
 export { countMacs, type MacCount, type ModelFacts, modelFacts } from './model/model-facts.js'
 export {
   type Accuracy,

@@ -4,6 +4,7 @@ import type { Model } from '@pare/graph'
 import type { InferenceRuntime, InferenceSession, SessionOptions } from '@pare/inference'
 import { encodeModel } from '@pare/onnx'
 import type { ShapeOf } from '@pare/ops'
+import { withOutputs } from '@pare/passes'
 import { elementCount, type RuntimeTensor } from '@pare/tensor'
 
 import {
@@ -123,16 +124,11 @@ function isFloat({ dataType }: RuntimeTensor): boolean {
   return dataType.startsWith('float') || dataType === 'bfloat16'
 }
 
-/** A session of the model with these values as its outputs; onnxruntime infers their types. */
+/** A session that can return these values. */
 async function observe(
   model: Model,
   names: readonly string[],
   { runtime, session }: { readonly runtime: InferenceRuntime; readonly session: SessionOptions },
 ): Promise<InferenceSession> {
-  const outputs = names.map(
-    (name) =>
-      model.graph.outputs.find((output) => output.name === name) ?? { name, metadataProps: [] },
-  )
-  const observed: Model = { ...model, graph: { ...model.graph, outputs } }
-  return runtime.createSession(encodeModel(observed), session)
+  return runtime.createSession(encodeModel(withOutputs(model, names)), session)
 }
