@@ -1,0 +1,64 @@
+import { model } from '@pare/graph/testing'
+import { tensorFromInts } from '@pare/tensor'
+import { describe, expect, it } from 'vitest'
+
+import { countMacs, modelFacts } from './model-facts.js'
+
+const dense = model()
+  .input('x', 'float32', ['n', 3])
+  .floats('w', [3, 2], [1, 0, 0, 2, 3, 0])
+  .floats('b', [2], [0, 0])
+  .node('Gemm', ['x', 'w', 'b'], ['y'])
+  .node('Relu', ['y'], ['z'])
+  .output('z')
+  .build()
+
+describe('modelFacts', () => {
+  it('counts parameters, zeros among the weights, and operators', () => {
+    expect(modelFacts(dense)).toEqual({
+      parameters: 8,
+      sparsity: 0.5,
+      nodes: 2,
+      op_types: { Gemm: 1, Relu: 1 },
+    })
+  })
+
+  it('knows the zero of quantized weights, per channel too, and leaves out their scales', () => {
+    const quantized = model()
+      .initializer('w', tensorFromInts('uint8', [2, 2], [128, 1, 128, 5]))
+      .floats('s', [2], [1, 1])
+      .initializer('zp', tensorFromInts('uint8', [2], [128, 5]))
+      .node('DequantizeLinear', ['w', 's', 'zp'], ['y'], { axis: 1 })
+      .output('y')
+      .build()
+    expect(modelFacts(quantized)).toMatchObject({ parameters: 4, sparsity: 0.75 })
+  })
+
+  it('counts constants of nodes, bodies of If, and domains', () => {
+    const body = model().node('com.microsoft::Gelu', ['x'], ['g']).output('g').graph()
+    const branching = model({ domains: { 'com.microsoft': 1 } })
+      .input('x')
+      .node('Constant', [], ['c'], { value: tensorFromInts('int64', [3], [0, 1, 2]) })
+      .node('If', ['c'], ['y'], { then_branch: body, else_branch: body })
+      .output('y')
+      .build()
+    const facts = modelFacts(branching)
+    expect(facts.op_types).toEqual({ Constant: 1, If: 1, 'com.microsoft::Gelu': 2 })
+    expect(facts).toMatchObject({ parameters: 3, sparsity: 0, nodes: 4 })
+  })
+})
+
+describe('countMacs', () => {
+  it('counts per sample and says what it could not count', () => {
+    const shapes = new Map([
+      ['x', [4, 3]],
+      ['w', [3, 2]],
+      ['y', [4, 2]],
+    ])
+    expect(countMacs(dense, (value) => shapes.get(value), 4)).toEqual({
+      macs: 6,
+      nodes_not_counted: 0,
+    })
+    expect(countMacs(dense, () => undefined, 4)).toEqual({ macs: 0, nodes_not_counted: 1 })
+  })
+})
