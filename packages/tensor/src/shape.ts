@@ -7,23 +7,20 @@ import { errors } from './errors.js'
  * fractional dimension and for a product that a number cannot hold exactly.
  */
 export function elementCount(dims: readonly number[]): number {
-  let count = 1
-  let empty = false
   for (const size of dims) {
     if (!Number.isSafeInteger(size) || size < 0) {
       throw errors.tensor_shape_invalid(
         `shape [${dims.join(', ')}] has a dimension that is not a size`,
       )
     }
-    if (size === 0) empty = true
-    else count *= size
-    if (count > Number.MAX_SAFE_INTEGER) {
-      throw errors.tensor_shape_invalid(
-        `shape [${dims.join(', ')}] has more than 2^53 - 1 elements`,
-      )
-    }
   }
-  return empty ? 0 : count
+  if (dims.includes(0)) return 0
+  // Exact as long as it is safe: a product that passes 2^53 stays above it.
+  const count = dims.reduce((product, size) => product * size, 1)
+  if (count > Number.MAX_SAFE_INTEGER) {
+    throw errors.tensor_shape_invalid(`shape [${dims.join(', ')}] has more than 2^53 - 1 elements`)
+  }
+  return count
 }
 
 /** Bytes that `count` elements take; packed types round up to whole bytes. */
