@@ -1,6 +1,6 @@
-import { defineErrors } from '@pare/errors'
-
 import { isAbsolute, join, resolve } from 'node:path'
+
+import { defineErrors } from '@pare/errors'
 
 export const configErrors = defineErrors({
   standalone_config_invalid: {
@@ -37,12 +37,9 @@ type Environment = Readonly<Record<string, string | undefined>>
  */
 export function readConfig(env: Environment = process.env): StandaloneConfig {
   const faults: string[] = []
-  const apiKey = env['PARE_API_KEY']
+  const apiKey = env['PARE_API_KEY'] || undefined
   const device = env['PARE_DEVICE'] ?? 'cpu'
   if (device !== 'cpu' && device !== 'cuda') faults.push('PARE_DEVICE must be cpu or cuda')
-  if (apiKey !== undefined && apiKey.length < 16) {
-    faults.push('PARE_API_KEY must have at least 16 characters')
-  }
   const dataDir = env['PARE_DATA_DIR'] ?? join(process.cwd(), '.pare')
   const config: StandaloneConfig = {
     port: integer(env, 'PARE_PORT', { fallback: 8080, min: 0, max: 65_535 }, faults),

@@ -1,1 +1,2 @@
-export {}
+export { configErrors, readConfig, type StandaloneConfig } from './config.js'
+export { type RunningStandalone, startStandalone } from './start-standalone.js'

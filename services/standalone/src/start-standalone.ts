@@ -1,0 +1,63 @@
+// The embedded stack: PostgreSQL, API and worker in one process tree, everything in one folder.
+// API and worker are the same code as when they run apart; only their settings come from here.
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+import { readConfig as readApiConfig, type RunningApi, startApi } from '@pare/api'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '@pare/database/embedded'
+import { readConfig as readWorkerConfig, runWorker, type WorkerProcess } from '@pare/worker'
+
+import { keepApiKey, type KeptKey } from './api-key.js'
+import type { StandaloneConfig } from './config.js'
+
+export interface RunningStandalone {
+  readonly url: string
+  readonly apiKey: KeptKey
+  /** Ends everything in order; running stages are handed back and go on at the next start. */
+  readonly stop: () => Promise<void>
+}
+
+export async function startStandalone(config: StandaloneConfig): Promise<RunningStandalone> {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  const started: { postgres?: EmbeddedPostgres; api?: RunningApi; worker?: WorkerProcess } = {}
+  // The worker first: it hands its stages back while the database still answers.
+  const stop = async () => {
+    await started.worker?.close()
+    await started.api?.close()
+    await started.postgres?.stop()
+  }
+  try {
+    const postgres = (started.postgres = await startEmbeddedPostgres({
+      dataDir: join(config.dataDir, 'postgres'),
+    }))
+    const apiKey = await keepApiKey(config.dataDir, config.apiKey)
+    const environment = environmentOf(config, postgres.url, apiKey.key)
+    // The API migrates the database, which the worker needs.
+    const api = (started.api = await startApi(readApiConfig(environment)))
+    started.worker = await runWorker(readWorkerConfig(environment))
+    return { url: api.url, apiKey, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+function environmentOf(
+  config: StandaloneConfig,
+  databaseUrl: string,
+  apiKey: string,
+): Readonly<Record<string, string>> {
+  return {
+    DATABASE_URL: databaseUrl,
+    STORAGE_URL: pathToFileURL(join(config.dataDir, 'blobs')).href,
+    PARE_HOST: config.host,
+    PARE_PORT: String(config.port),
+    PARE_API_KEY: apiKey,
+    PARE_WORK_DIR: join(config.dataDir, 'worker'),
+    PARE_WORKER_CONCURRENCY: String(config.concurrency),
+    PARE_DEVICE: config.device,
+    PARE_LOG_LEVEL: config.logLevel,
+    WEBHOOK_ALLOW_CIDRS: config.webhookAllowCidrs.join(','),
+  }
+}
