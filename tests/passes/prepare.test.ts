@@ -263,7 +263,7 @@ describe('the clean-ups', () => {
     await expectSameOutputs(before, after, { x: randomFloats([2, 3]) })
   })
 
-  it('removeNoOps keeps what joins an input to an output or shows one value twice', async () => {
+  it('removeNoOps keeps what joins an input to an output or shows one value twice', () => {
     const before = model(opset)
       .input('x', 'float32', [2])
       .node('Identity', ['x'], ['same'])
