@@ -53,7 +53,10 @@ export interface TestEntry {
 }
 
 /** An archive with the entries as given, truthful unless a claim says otherwise. */
-export function zip(entries: readonly TestEntry[], comment: Uint8Array = new Uint8Array()): Uint8Array {
+export function zip(
+  entries: readonly TestEntry[],
+  comment: Uint8Array = new Uint8Array(),
+): Uint8Array {
   const parts: Uint8Array[] = []
   const directory: Uint8Array[] = []
   let offset = 0
