@@ -1,1 +1,9 @@
-export {}
+export { buildApp } from './app.js'
+export { type ApiConfig, readConfig } from './config.js'
+export { createCursors, type Cursors } from './cursor.js'
+export { type ApiDeps, type ApiSettings, DEFAULT_SETTINGS } from './deps.js'
+export { errors as apiErrors } from './errors.js'
+export { type EventHub, openEventHub } from './events/event-hub.js'
+export { type RunningApi, startApi, type StartApiOptions } from './start-api.js'
+export { newApiKey } from './use-cases/create-api-key.js'
+export { DEFAULT_PROJECT, ensureApiKey } from './use-cases/ensure-api-key.js'
