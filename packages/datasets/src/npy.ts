@@ -134,7 +134,7 @@ function parseDescr(name: string, descr: Literal | undefined) {
 }
 
 function unsupportedDtype(name: string, descr: Literal | undefined): Error {
-  const text = typeof descr === 'string' ? descr : 'a structure of fields'
+  const text = typeof descr === 'string' ? descr : 'structured'
   const why = text.includes('O')
     ? 'Python objects (a pickle), which is never loaded'
     : /[USa]\d*$/.test(text)

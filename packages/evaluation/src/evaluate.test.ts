@@ -7,7 +7,8 @@ import { encodeModel } from '@pare/onnx'
 import { createRandom } from '@pare/tensor'
 import { describe, expect, it } from 'vitest'
 
-import { evaluate, type EvaluateOptions } from './evaluate.js'
+import { evaluate } from './evaluate.js'
+import type { EvaluateOptions } from './setting.js'
 
 const CLASSES = 8
 const random = createRandom(7)

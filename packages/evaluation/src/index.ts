@@ -1,12 +1,5 @@
 export { errors as evaluationErrors } from './errors.js'
-export {
-  evaluate,
-  type EvaluateOptions,
-  type EvaluationProgress,
-  type EvaluationTarget,
-  type LayerOptions,
-  type MemoryRequest,
-} from './evaluate.js'
+export { evaluate } from './evaluate.js'
 export { judge, type Judgement, type JudgeOptions, mergeJudgements } from './judge.js'
 export {
   type LatencyComparison,
@@ -43,6 +36,13 @@ export {
   type PrimaryMetric,
   type Ratios,
 } from './result.js'
+export type {
+  EvaluateOptions,
+  EvaluationProgress,
+  EvaluationTarget,
+  LayerOptions,
+  MemoryRequest,
+} from './setting.js'
 export { type FileSize, measureSize } from './size.js'
 export {
   type Interval,

@@ -1,7 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 
 import { float32Array, npz } from '@pare/datasets/testing'
 import { model } from '@pare/graph/testing'
@@ -10,7 +9,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { measureMemory, type MemoryProbeRequest } from './node.js'
 
-const entry = fileURLToPath(new URL('../../dist/memory/probe-entry.js', import.meta.url))
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pare-memory-'))
@@ -42,8 +40,8 @@ async function request(columns: number): Promise<MemoryProbeRequest> {
 
 describe('measureMemory', () => {
   it('sees the weights of a model, and not the runtime', async () => {
-    const small = await measureMemory(await request(1), { entry })
-    const large = await measureMemory(await request(200_000), { entry })
+    const small = await measureMemory(await request(1))
+    const large = await measureMemory(await request(200_000))
     const weightBytes = 64 * 200_000 * 4
     expect(large.increase_bytes).toBeGreaterThan(weightBytes)
     expect(large.peak_bytes).toBeGreaterThan(large.increase_bytes)
@@ -52,13 +50,13 @@ describe('measureMemory', () => {
 
   it('reports what went wrong in the process', async () => {
     const broken = { ...(await request(1)), modelPath: join(folder, 'absent.onnx') }
-    await expect(measureMemory(broken, { entry })).rejects.toMatchObject({
+    await expect(measureMemory(broken)).rejects.toMatchObject({
       code: 'memory_probe_failed',
     })
   })
 
   it('gives up on a process that takes too long', async () => {
-    await expect(measureMemory(await request(1), { entry, timeoutMs: 1 })).rejects.toMatchObject({
+    await expect(measureMemory(await request(1), { timeoutMs: 1 })).rejects.toMatchObject({
       code: 'memory_probe_failed',
     })
   })

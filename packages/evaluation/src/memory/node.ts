@@ -26,7 +26,13 @@ export interface MemoryProbeRequest {
 export type MemoryProbeReply = { readonly memory: MemoryUse } | { readonly failure: string }
 
 // Compiled: a process of its own knows nothing of the sources' loader. Right from src/ and dist/ alike.
-const ENTRY = fileURLToPath(new URL('../../dist/memory/probe-entry.js', import.meta.url))
+/** Node runs compiled files only: from source (in tests) the compiled entry is beside it in dist. */
+const ENTRY = fileURLToPath(
+  new URL(
+    import.meta.url.endsWith('.ts') ? '../../dist/memory/probe-entry.js' : './probe-entry.js',
+    import.meta.url,
+  ),
+)
 
 /**
  * Measures in a fresh process with an empty environment. Throws `memory_probe_failed` when it ends
@@ -35,9 +41,9 @@ const ENTRY = fileURLToPath(new URL('../../dist/memory/probe-entry.js', import.m
  */
 export async function measureMemory(
   request: MemoryProbeRequest,
-  { timeoutMs = 120_000, entry = ENTRY } = {},
+  { timeoutMs = 120_000 } = {},
 ): Promise<MemoryUse> {
-  const child = fork(entry, { env: {}, execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+  const child = fork(ENTRY, { env: {}, execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
   const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs)
   try {
     child.send(request)

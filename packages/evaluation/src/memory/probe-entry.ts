@@ -15,6 +15,9 @@ process.once('message', (request) => {
   void reply(request as MemoryProbeRequest)
 })
 
+// Whoever asked is gone: nobody waits for the answer.
+process.once('disconnect', () => process.exit(1))
+
 async function reply(request: MemoryProbeRequest): Promise<void> {
   const message = await measure(request).catch((thrown: unknown): MemoryProbeReply => {
     return { failure: coerceError(thrown).message }

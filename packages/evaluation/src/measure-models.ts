@@ -1,0 +1,82 @@
+// Measures both models beside each other: latency, size, work, memory, and the error per layer.
+import type { Model } from '@pare/graph'
+import type { InferenceRuntime, SessionOptions } from '@pare/inference'
+import { decodeModel, encodeModel } from '@pare/onnx'
+import type { ShapeOf } from '@pare/ops'
+import { learnShapes } from '@pare/passes'
+
+import type { Sessions } from './judge.js'
+import { type Feeds, type LatencyComparison, measureLatency } from './latency/measure-latency.js'
+import { matchTensors } from './layers/match-tensors.js'
+import { type LayerError, measureLayers } from './layers/measure-layers.js'
+import type { MemoryUse } from './memory/memory-probe.js'
+import { countMacs, modelFacts } from './model/model-facts.js'
+import type { ModelMeasurements } from './result.js'
+import { report, servedBatchSize, servedFeeds, type Setting } from './setting.js'
+import { measureSize } from './size.js'
+
+const DEFAULT_LAYER_SAMPLES = 8
+
+export interface MeasuredModels {
+  readonly latency: LatencyComparison
+  readonly original: ModelMeasurements
+  readonly result: ModelMeasurements
+}
+
+export async function measureModels(setting: Setting, sessions: Sessions): Promise<MeasuredModels> {
+  const { options, models } = setting
+  report(options, 1, 'latency')
+  const feeds = await servedFeeds(setting)
+  const latency = await measureLatency(sessions, feeds, options.latency)
+  report(options, 2, 'memory and size')
+  const measure = async (which: 'original' | 'result'): Promise<ModelMeasurements> => {
+    const shapeOf = await shapesOf(models[which], options.runtime, feeds)
+    const { macs, nodes_not_counted } = countMacs(models[which], shapeOf, servedBatchSize(setting))
+    return {
+      size: await measureSize(options[which]),
+      ...modelFacts(models[which]),
+      macs,
+      macs_nodes_not_counted: nodes_not_counted,
+      latency: latency[which],
+      memory: await memoryOf(setting, which),
+    }
+  }
+  return { latency, original: await measure('original'), result: await measure('result') }
+}
+
+/** Shapes in the model as it stands, hence without optimization. */
+async function shapesOf(model: Model, runtime: InferenceRuntime, feeds: Feeds): Promise<ShapeOf> {
+  const session: SessionOptions = { optimization: 'none', intraOpThreads: 1, memoryArena: false }
+  const open = (opened: Model) => runtime.createSession(encodeModel(opened), session)
+  const shapes = await learnShapes(model, open, feeds)
+  return (value) => shapes.get(value)?.dims
+}
+
+async function memoryOf(setting: Setting, model: 'original' | 'result'): Promise<MemoryUse | null> {
+  const { options, inputs, session } = setting
+  const batchSize = servedBatchSize(setting)
+  return (await options.measureMemory?.({ model, inputs, batchSize, session })) ?? null
+}
+
+export async function compareLayers(setting: Setting): Promise<readonly LayerError[]> {
+  const { options, models, session } = setting
+  const { layers, runtime } = options
+  if (layers === undefined) return []
+  report(options, 3, 'error per layer')
+  const prepared = decodeModel(layers.prepared)
+  const feeds = await servedFeeds(
+    setting,
+    setting.fixedBatchSize ??
+      Math.min(options.dataset.samples, layers.samples ?? DEFAULT_LAYER_SAMPLES),
+  )
+  return measureLayers({
+    runtime,
+    original: prepared,
+    result: models.result,
+    pairs: matchTensors(prepared, models.result, layers.names),
+    shapeOf: await shapesOf(prepared, runtime, feeds),
+    batches: [feeds],
+    session,
+    ...(layers.budgetBytes === undefined ? {} : { budgetBytes: layers.budgetBytes }),
+  })
+}

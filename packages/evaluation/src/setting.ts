@@ -1,0 +1,137 @@
+// What an evaluation is asked for, and what every part of it needs to know.
+import { type Dataset, type InputBinding, matchDataset } from '@pare/datasets'
+import type { Model } from '@pare/graph'
+import type { InferenceRuntime, SessionOptions } from '@pare/inference'
+import { decodeModel } from '@pare/onnx'
+
+import { errors } from './errors.js'
+import type { Sessions } from './judge.js'
+import type { Feeds, LatencyOptions } from './latency/measure-latency.js'
+import type { MemoryUse } from './memory/memory-probe.js'
+import { modelFacts } from './model/model-facts.js'
+import type { MetricName } from './result.js'
+
+export interface EvaluateOptions {
+  readonly runtime: InferenceRuntime
+  /** The uploaded model, as ONNX bytes. */
+  readonly original: Uint8Array
+  /** The model to be delivered. */
+  readonly result: Uint8Array
+  readonly dataset: Dataset
+  readonly metric: MetricName
+  /** Output to judge. Default: the first. */
+  readonly output?: string
+  /** Most samples to judge on. Default: all. */
+  readonly samples?: number
+  readonly target: EvaluationTarget
+  readonly latency?: LatencyOptions
+  /** Measures a model's memory in a process of its own; left out, memory is null. */
+  readonly measureMemory?: (request: MemoryRequest) => Promise<MemoryUse>
+  readonly layers?: LayerOptions
+  readonly onProgress?: (progress: EvaluationProgress) => void
+}
+
+export interface EvaluationTarget {
+  readonly device: 'cpu' | 'cuda'
+  readonly threads: number
+  /** Samples per request when served; latency and memory are measured with it. Default 1. */
+  readonly batchSize?: number
+}
+
+export interface MemoryRequest {
+  readonly model: 'original' | 'result'
+  readonly inputs: readonly InputBinding[]
+  readonly batchSize: number
+  readonly session: SessionOptions
+}
+
+export interface LayerOptions {
+  /** The float model that the result was made from, with the same names of tensors. */
+  readonly prepared: Uint8Array
+  /** Tensor of the float model → tensor of the result, where the names differ. */
+  readonly names?: Readonly<Record<string, string>>
+  /** Samples to compare on. Default 8. */
+  readonly samples?: number
+  readonly budgetBytes?: number
+}
+
+export interface EvaluationProgress {
+  readonly done: number
+  readonly total: number
+  readonly unit: 'samples' | 'steps'
+  readonly message: string
+}
+
+const DEFAULT_BATCH_SIZE = 32
+
+/** What every part of an evaluation needs to know. */
+export interface Setting {
+  readonly options: EvaluateOptions
+  readonly models: { readonly original: Model; readonly result: Model }
+  readonly inputs: readonly InputBinding[]
+  readonly fixedBatchSize: number | null
+  readonly output: string
+  readonly session: SessionOptions
+}
+
+export function describeSetting(
+  options: EvaluateOptions,
+  sessions: Sessions,
+  session: SessionOptions,
+): Setting {
+  const { dataset } = options
+  const labels = dataset.labels === null ? null : { name: dataset.labels }
+  const match = matchDataset({ ...dataset, labels }, sessions.original.inputs)
+  return {
+    options,
+    models: { original: decodeModel(options.original), result: decodeModel(options.result) },
+    inputs: match.inputs,
+    fixedBatchSize: match.fixedBatchSize,
+    output: chooseOutput(sessions, options.output),
+    session,
+  }
+}
+
+function chooseOutput({ original }: Sessions, wanted: string | undefined): string {
+  const names = original.outputs.map(({ name }) => name)
+  const chosen = wanted ?? names[0]
+  if (chosen !== undefined && names.includes(chosen)) return chosen
+  throw errors.output_unknown(
+    `the model has no output "${chosen ?? ''}"; its outputs are ${names.join(', ')}`,
+    { details: { output: chosen, outputs: names } },
+  )
+}
+
+/**
+ * Models that take their ranges from the batch they see answer differently in other company: they
+ * are judged as they will be served. For all others the size of the batch is only a matter of time.
+ */
+export function judgedBatchSize(setting: Setting): number {
+  const { fixedBatchSize, models } = setting
+  if (fixedBatchSize !== null) return fixedBatchSize
+  const isDynamic = 'DynamicQuantizeLinear' in modelFacts(models.result).op_types
+  return isDynamic ? servedBatchSize(setting) : DEFAULT_BATCH_SIZE
+}
+
+export function servedBatchSize({ fixedBatchSize, options }: Setting): number {
+  return fixedBatchSize ?? options.target.batchSize ?? 1
+}
+
+/** One batch as it is served: latency, memory, shapes and MACs are measured on it. */
+export async function servedFeeds(
+  setting: Setting,
+  rows = servedBatchSize(setting),
+): Promise<Feeds> {
+  const { dataset } = setting.options
+  const { inputs } = setting
+  for await (const batch of dataset.batches({ inputs, batchSize: rows, remainder: 'pad' })) {
+    return batch.feeds
+  }
+  throw errors.evaluation_without_samples('the data set has no sample to run')
+}
+
+const STEPS = 3
+
+export function report(options: EvaluateOptions, done: number, message: string): void {
+  options.onProgress?.({ done, total: STEPS, unit: 'steps', message })
+}
