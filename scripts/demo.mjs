@@ -52,14 +52,16 @@ async function waitForWebhook(receiver, secret, type) {
   throw new Error(`no ${type} webhook arrived within 20 s`)
 }
 
-function showProgress() {
-  const shown = new Set()
-  return ({ type, data }) => {
-    const { name = '', done, total, unit = '' } = { ...data, ...data?.stage, ...data?.progress }
-    const line =
-      total > 0 ? `${type} ${name} ${done}/${total} ${unit}` : `${type} ${name}`.trimEnd()
-    if (!shown.has(line)) say(`  ${line}`)
-    shown.add(line)
+/** One line per event: what began or ended, how far it is, which results were known already. */
+function showEvent({ type, data }) {
+  const { stage, done, total, unit, message, fraction } = { ...data, ...data.progress }
+  if (type === 'job.progress') {
+    const where = [stage, message].filter(Boolean).join(', ')
+    say(
+      `  ${type}  ${(fraction * 100).toFixed(0).padStart(3)} %  ${where} ${done}/${total} ${unit}`,
+    )
+  } else {
+    say(`  ${[type, stage, data.from_cache ? '(cached)' : ''].filter(Boolean).join('  ')}`)
   }
 }
 
@@ -83,7 +85,7 @@ async function main() {
     const endpoint = await pare.post('/v1/webhook-endpoints', { url: receiver.url })
     const { job, report, artifact, bytes } = await runPipeline(pare, {
       onStep: say,
-      onEvent: showProgress(),
+      onEvent: showEvent,
     })
     say(`${job.id} ${job.state}; the report:`)
     console.log(`\n${formatReport(report)}\n`)

@@ -111,10 +111,7 @@ function verdict(
 ): string {
   const size = `${(ratios.size * 100).toFixed(0)} % of the size`
   const speed = `${ratios.speed.toFixed(2)} times the speed`
-  const loss =
-    primary.drop === null
-      ? `an error in ${primary.name} where the original had none`
-      : `a ${primary.name} drop of ${(primary.drop * 100).toFixed(2)} ${primary.name === 'mse' ? '%' : 'points'}`
+  const loss = describeLoss(primary)
   const unmet = constraints.filter(({ met }) => !met).map(({ name }) => name)
   const ending =
     unmet.length > 0
@@ -122,7 +119,15 @@ function verdict(
       : warnings.length > 0
         ? ` Note: ${warnings.map(({ message }) => message).join('; ')}.`
         : ''
-  return `The result has ${size} and ${speed} of the original, with ${loss}.${ending}`
+  return `The result has ${size} and ${speed} of the original, ${loss}.${ending}`
+}
+
+function describeLoss({ name, drop }: EvaluationResult['primary']): string {
+  if (drop === null) return `with an error in ${name} where it had none`
+  const amount = `${Math.abs(drop * 100).toFixed(2)} ${name === 'mse' ? '%' : 'points'}`
+  if (drop === 0) return `with the same ${name}`
+  if (name === 'mse') return `with ${drop > 0 ? 'a larger' : 'a smaller'} error by ${amount}`
+  return drop > 0 ? `with ${amount} less ${name}` : `with ${amount} more ${name}`
 }
 
 const percent = (fraction: number) => `${(fraction * 100).toFixed(2)} %`
