@@ -37,12 +37,13 @@ export async function claimStage(
   const delayMs = await delayLeft(tx, stage)
   if (delayMs > 0) return { outcome: 'early', delayMs }
   await lockKey(tx, stage)
+  // In this order: a computation that ends between the two has left its result.
+  if (await isKeyRunning(tx, stage)) return { outcome: 'busy' }
   const known = await findStageResult(tx, { projectId: stage.projectId, key: stage.key ?? '' })
   if (known !== null) {
     const done = await transitionStage(tx, stage, 'succeeded', { ...known, fromCache: true })
     return { outcome: 'cached', ready: (await afterSuccess(tx, done, locked)).ready }
   }
-  if (await isKeyRunning(tx, stage)) return { outcome: 'busy' }
   const job = locked.job === null ? null : await startJob(tx, locked.job)
   const running = await transitionStage(tx, stage, 'running', {
     claim: { worker: request.workerId, leaseMs: request.leaseMs },
@@ -82,10 +83,10 @@ async function lockKey(tx: Tx, stage: Stage): Promise<void> {
   ])
 }
 
+/** A lease that ran out counts too: until the reconciler takes the stage, its result may still come. */
 async function isKeyRunning(tx: Tx, stage: Stage): Promise<boolean> {
   const running = await tx.query(
-    `SELECT 1 FROM stage
-     WHERE project_id = $1 AND key = $2 AND state = 'running' AND lease_expires_at > now()`,
+    `SELECT 1 FROM stage WHERE project_id = $1 AND key = $2 AND state = 'running'`,
     [stage.projectId, stage.key],
   )
   return running.rows.length > 0

@@ -135,6 +135,12 @@ const SNIPPET_CHARS = 1024
 /** Logs the attempt and settles the delivery; false when the lease was taken over meanwhile. */
 export async function recordAttempt(tx: Tx, report: AttemptReport): Promise<boolean> {
   const { outcome } = report
+  // The endpoint first, as its deletion does: the other order could deadlock with it.
+  await tx.query(
+    `SELECT 1 FROM webhook_endpoint
+     WHERE id = (SELECT endpoint_id FROM webhook_delivery WHERE id = $1) FOR NO KEY UPDATE`,
+    [report.deliveryId],
+  )
   const settled = firstOrNull(
     await tx.query<{ attempts: number; endpointId: string }>(
       `UPDATE webhook_delivery SET attempts = attempts + 1, schedule_step = schedule_step + 1,

@@ -66,12 +66,13 @@ export async function insertWebhookMessage(
   return row
 }
 
+/** Locked, so that an endpoint deleted at this moment cannot fail the transaction of its event. */
 async function selectEndpoints(tx: Tx, message: NewWebhookMessage): Promise<readonly string[]> {
   const { rows } = await tx.query<{ id: string }>(
     `SELECT id FROM webhook_endpoint
      WHERE project_id = $1 AND enabled
        AND CASE WHEN $3::text IS NULL THEN events = '{}' OR $2 = ANY (events) ELSE id = $3 END
-     ORDER BY id`,
+     ORDER BY id FOR KEY SHARE`,
     [message.projectId, message.type, message.endpointId ?? null],
   )
   return rows.map(({ id }) => id)
