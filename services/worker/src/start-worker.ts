@@ -9,6 +9,7 @@ import { EnginePool } from './engine-pool.js'
 import { Repeated } from './repeat.js'
 import { ringAll } from './ring.js'
 import { StageDesk } from './stage-desk.js'
+import { WebhookSender } from './webhook-sender.js'
 import { WorkFolders } from './work-folders.js'
 import type { WorkerDeps, WorkerSettings } from './worker-deps.js'
 
@@ -63,6 +64,7 @@ export async function startWorker(
 
 interface Loops {
   readonly reconciling: Repeated
+  readonly webhooks: WebhookSender
 }
 
 function startLoops(deps: WorkerDeps, settings: WorkerSettings): Loops {
@@ -79,6 +81,7 @@ function startLoops(deps: WorkerDeps, settings: WorkerSettings): Loops {
       },
       onError: (error) => deps.logger.warn({ error }, 'reconciling failed'),
     }),
+    webhooks: new WebhookSender({ ...deps, allowCidrs: settings.webhookAllowCidrs }),
   }
 }
 
@@ -90,6 +93,7 @@ function listenForNotices(deps: WorkerDeps, desk: StageDesk, loops: Loops): Prom
     connectionString: deps.databaseUrl,
     channels: [CANCEL_CHANNEL, EVENTS_CHANNEL],
     onNotification(channel, payload) {
+      if (channel === EVENTS_CHANNEL) loops.webhooks.wake()
       if (channel !== CANCEL_CHANNEL) return
       const { stage } = JSON.parse(payload) as { readonly stage?: string }
       if (stage !== undefined) desk.check(stage).catch(onError)
@@ -97,6 +101,7 @@ function listenForNotices(deps: WorkerDeps, desk: StageDesk, loops: Loops): Prom
     onConnect() {
       desk.checkAll().catch(onError)
       loops.reconciling.wake()
+      loops.webhooks.wake()
     },
     onError,
   })
@@ -117,7 +122,7 @@ async function stopParts(parts: WorkerParts): Promise<void> {
   desk.close()
   const drained = bell.close()
   await Promise.race([drained, sleep(settings.drainMs, undefined, { ref: false })])
-  await Promise.all(Object.values(loops).map((loop: Repeated) => loop.stop()))
+  await Promise.all([loops.reconciling.stop(), loops.webhooks.stop()])
   await notices.close()
   await engines.close()
   await folders.close()

@@ -41,4 +41,6 @@ export interface WorkerSettings {
   readonly outputLimitBytes: number
   /** Running stages are handed back within this time after `stop`. */
   readonly drainMs: number
+  /** Address ranges that webhooks may reach although they are not public. */
+  readonly webhookAllowCidrs: readonly string[]
 }

@@ -96,6 +96,7 @@ export class WorkerBench {
       memoryLimitBytes: 2 ** 30,
       outputLimitBytes: 2 ** 20,
       drainMs: 5000,
+      webhookAllowCidrs: ['127.0.0.0/8'],
       ...change,
     }
   }

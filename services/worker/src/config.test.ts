@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest'
+
+import { readConfig } from './config.js'
+
+const needed = { DATABASE_URL: 'postgres://db/pare', STORAGE_URL: 'file:///blobs' }
+
+describe('the configuration of a worker', () => {
+  it('needs only a database and a store; the queue is the database', () => {
+    const config = readConfig(needed)
+    expect(config.queueUrl).toBe(needed.DATABASE_URL)
+    expect(config.settings).toMatchObject({ device: 'cpu', leaseMs: 10_000 })
+    expect(config.settings.concurrency).toBeGreaterThanOrEqual(1)
+  })
+
+  it('takes what is set', () => {
+    const { settings, queueUrl } = readConfig({
+      ...needed,
+      QUEUE_URL: 'redis://queue',
+      PARE_WORKER_CONCURRENCY: '3',
+      PARE_ENGINE_MEMORY_MIB: '512',
+      WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8, 10.0.0.0/8',
+    })
+    expect(queueUrl).toBe('redis://queue')
+    expect(settings).toMatchObject({
+      concurrency: 3,
+      memoryLimitBytes: 512 * 2 ** 20,
+      webhookAllowCidrs: ['127.0.0.0/8', '10.0.0.0/8'],
+    })
+  })
+
+  it('names every fault at once, without repeating a password', () => {
+    const read = (): unknown =>
+      readConfig({
+        DATABASE_URL: 'mysql://u:secret@db',
+        PARE_DEVICE: 'tpu',
+        PARE_WORKER_CONCURRENCY: '0',
+      })
+    expect(read).toThrow(/DATABASE_URL[^]*STORAGE_URL[^]*/)
+    try {
+      read()
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'worker_config_invalid' })
+      expect((error as Error).message).toMatch(/PARE_DEVICE/)
+      expect((error as Error).message).toMatch(/PARE_WORKER_CONCURRENCY/)
+      expect((error as Error).message).not.toContain('secret')
+    }
+  })
+})

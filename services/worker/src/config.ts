@@ -1,0 +1,145 @@
+// The environment as one frozen object; every fault is named before the process gives up.
+import { join } from 'node:path'
+
+import { LOG_LEVELS, type LogLevel } from '@pare/observability'
+import type { S3Credentials } from '@pare/storage'
+
+import { workerSettings } from './default-settings.js'
+import { workerErrors } from './errors.js'
+import type { WorkerSettings } from './worker-deps.js'
+
+export interface WorkerConfig {
+  readonly databaseUrl: string
+  /** Default: the database. */
+  readonly queueUrl: string
+  readonly storageUrl: string
+  /** For an `s3:` store; absent: the SDK's own chain (instance role, …). */
+  readonly storageCredentials: S3Credentials | undefined
+  readonly logLevel: LogLevel
+  /** Connections to the database at most. */
+  readonly poolSize: number
+  /** Where /metrics and /healthz are served; null for nowhere. */
+  readonly metricsPort: number | null
+  readonly settings: WorkerSettings
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const DATABASE_PROTOCOLS = ['postgres:', 'postgresql:']
+const QUEUE_PROTOCOLS = [...DATABASE_PROTOCOLS, 'redis:', 'rediss:']
+const MEBIBYTE = 2 ** 20
+const MAX_SECONDS = 7 * 24 * 60 * 60
+
+/** @throws worker_config_invalid, whose message has one line per fault */
+export function readConfig(environment: Environment = process.env): WorkerConfig {
+  const reader = new EnvironmentReader(environment)
+  const databaseUrl = reader.url('DATABASE_URL', DATABASE_PROTOCOLS)
+  const config: WorkerConfig = {
+    databaseUrl,
+    queueUrl: reader.url('QUEUE_URL', QUEUE_PROTOCOLS, databaseUrl),
+    storageUrl: reader.url('STORAGE_URL', ['file:', 's3:']),
+    storageCredentials: readCredentials(reader),
+    logLevel: reader.choice('PARE_LOG_LEVEL', LOG_LEVELS, 'info'),
+    poolSize: reader.integer('PARE_DATABASE_CONNECTIONS', { fallback: 10, min: 2, max: 200 }),
+    metricsPort: reader.optionalInteger('PARE_METRICS_PORT', { min: 0, max: 65_535 }) ?? null,
+    settings: readSettings(reader),
+  }
+  reader.throwFaults()
+  return Object.freeze(config)
+}
+
+function readSettings(reader: EnvironmentReader): WorkerSettings {
+  const concurrency = reader.optionalInteger('PARE_WORKER_CONCURRENCY', { min: 1, max: 256 })
+  const threads = reader.optionalInteger('PARE_WORKER_THREADS', { min: 1, max: 1024 })
+  const memory = reader.optionalInteger('PARE_ENGINE_MEMORY_MIB', { min: 128, max: 2 ** 30 })
+  const stage = reader.optionalInteger('PARE_STAGE_TIMEOUT_SECONDS', { min: 1, max: MAX_SECONDS })
+  const inspect = reader.optionalInteger('PARE_INSPECT_TIMEOUT_SECONDS', {
+    min: 1,
+    max: MAX_SECONDS,
+  })
+  const dataDir = reader.text('PARE_DATA_DIR', '')
+  return workerSettings({
+    device: reader.choice('PARE_DEVICE', ['cpu', 'cuda'], 'cpu'),
+    libraryPath: reader.text('PARE_ENGINE_LIBRARY_PATH', '') || undefined,
+    webhookAllowCidrs: reader.list('WEBHOOK_ALLOW_CIDRS'),
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(dataDir === '' ? {} : { workRoot: join(dataDir, 'work') }),
+    ...(memory === undefined ? {} : { memoryLimitBytes: memory * MEBIBYTE }),
+    ...(stage === undefined ? {} : { stageTimeoutMs: stage * 1000 }),
+    ...(inspect === undefined ? {} : { inspectTimeoutMs: inspect * 1000 }),
+  })
+}
+
+function readCredentials(reader: EnvironmentReader): S3Credentials | undefined {
+  const accessKeyId = reader.text('AWS_ACCESS_KEY_ID', '')
+  const secretAccessKey = reader.text('AWS_SECRET_ACCESS_KEY', '')
+  const sessionToken = reader.text('AWS_SESSION_TOKEN', '')
+  if (accessKeyId === '' || secretAccessKey === '') return undefined
+  return { accessKeyId, secretAccessKey, ...(sessionToken === '' ? {} : { sessionToken }) }
+}
+
+interface Bounds {
+  readonly min: number
+  readonly max: number
+}
+
+class EnvironmentReader {
+  readonly #environment: Environment
+  readonly #faults: string[] = []
+
+  constructor(environment: Environment) {
+    this.#environment = environment
+  }
+
+  text(name: string, fallback: string): string {
+    const value = this.#environment[name]
+    return value === undefined || value === '' ? fallback : value
+  }
+
+  url(name: string, protocols: readonly string[], fallback = ''): string {
+    const value = this.text(name, fallback)
+    if (URL.canParse(value) && protocols.includes(new URL(value).protocol)) return value
+    // The value may hold a password: it is not repeated.
+    this.#faults.push(`${name}: expected a URL that begins with ${protocols.join(' or ')}`)
+    return ''
+  }
+
+  optionalInteger(name: string, { min, max }: Bounds): number | undefined {
+    const text = this.text(name, '')
+    if (text === '') return undefined
+    const value = Number(text)
+    if (Number.isInteger(value) && value >= min && value <= max) return value
+    this.#faults.push(`${name}: expected an integer from ${min} to ${max}`)
+    return undefined
+  }
+
+  integer(name: string, { fallback, ...bounds }: Bounds & { readonly fallback: number }): number {
+    return this.optionalInteger(name, bounds) ?? fallback
+  }
+
+  choice<const Choice extends string>(
+    name: string,
+    choices: readonly Choice[],
+    fallback: Choice,
+  ): Choice {
+    const text = this.text(name, fallback)
+    const found = choices.find((choice) => choice === text)
+    if (found === undefined) this.#faults.push(`${name}: expected one of ${choices.join(', ')}`)
+    return found ?? fallback
+  }
+
+  list(name: string): readonly string[] {
+    return this.text(name, '')
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '')
+  }
+
+  throwFaults(): void {
+    if (this.#faults.length === 0) return
+    throw workerErrors.worker_config_invalid(this.#faults.join('\n'), {
+      details: { faults: this.#faults },
+    })
+  }
+}

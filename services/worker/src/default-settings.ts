@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto'
+import { availableParallelism, hostname, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+
+import { ENGINE_PATH } from './engine-path.js'
+import type { WorkerSettings } from './worker-deps.js'
+
+const GIBIBYTE = 2 ** 30
+
+/** Settings that suit this machine, with what the caller knows better. */
+export function workerSettings(known: Partial<WorkerSettings> = {}): WorkerSettings {
+  // Two processors a stage: one computes while the other measures, loads or hashes.
+  const concurrency = known.concurrency ?? Math.max(1, Math.floor(availableParallelism() / 2))
+  return {
+    workerId: `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`,
+    concurrency,
+    threads: Math.max(1, Math.floor(availableParallelism() / concurrency)),
+    device: 'cpu',
+    workRoot: join(tmpdir(), 'pare-work'),
+    enginePath: ENGINE_PATH,
+    libraryPath: undefined,
+    leaseMs: 10_000,
+    heartbeatMs: 1500,
+    reconcileMs: 1000,
+    ringAgainMs: 5000,
+    stageTimeoutMs: 6 * 60 * 60 * 1000,
+    inspectTimeoutMs: 3 * 60 * 1000,
+    // Engines share what is left after the worker, the database and the file cache.
+    memoryLimitBytes: Math.max(GIBIBYTE, Math.floor((0.75 * machineMemory()) / concurrency)),
+    outputLimitBytes: 16 * GIBIBYTE,
+    drainMs: 5000,
+    webhookAllowCidrs: [],
+    ...known,
+  }
+}
+
+/** The container's limit where there is one. */
+function machineMemory(): number {
+  const constrained = process.constrainedMemory()
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
+}
