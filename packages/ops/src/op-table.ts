@@ -19,15 +19,20 @@ import {
   expand,
   flatten,
   gather,
+  gatherElements,
+  identity,
   layout,
   pad,
   reshape,
   resize,
   selection,
   slice,
+  split,
   squeeze,
+  tile,
   transpose,
   unsqueeze,
+  where,
 } from './layout.js'
 import { einsum, gemm, matMul, matMulInteger, qLinearMatMul } from './matmul.js'
 import { normalization } from './normalization.js'
@@ -36,7 +41,7 @@ import { controlFlow, dropout, generator, other, random, sequence } from './othe
 import { averagePool, globalAveragePool, maxPool, pool } from './pool.js'
 import { dequantizeLinear, dynamicQuantizeLinear, quantizeLinear } from './quantize-linear.js'
 import { gru, recurrent } from './recurrent.js'
-import { reduction } from './reduce.js'
+import { reduceMax, reduceMin, reduction } from './reduce.js'
 
 /** Newest opset whose operators the table knows. */
 export const NEWEST_KNOWN_OPSET = 24
@@ -101,7 +106,7 @@ export const opTable = {
   Floor: oddActivation(1, 6, 13),
   GRU: gru,
   Gather: gather,
-  GatherElements: layout(11, 13),
+  GatherElements: gatherElements,
   GatherND: layout(11, 12, 13),
   Gelu: oddActivation(20),
   Gemm: gemm,
@@ -117,7 +122,7 @@ export const opTable = {
   HardSigmoid: activation(1, 6, 22),
   HardSwish: oddActivation(14, 22),
   Hardmax: activation(1, 11, 13),
-  Identity: layout(1, 13, 14, 16, 19, 21, 23, 24),
+  Identity: identity,
   If: controlFlow(1, 11, 13, 16, 19, 21, 23, 24),
   ImageDecoder: other(20),
   InstanceNormalization: normalization(1, 6, 22),
@@ -176,9 +181,9 @@ export const opTable = {
   ReduceL2: reduction(1, 11, 13, 18),
   ReduceLogSum: reduction(1, 11, 13, 18),
   ReduceLogSumExp: reduction(1, 11, 13, 18),
-  ReduceMax: reduction(1, 11, 12, 13, 18, 20),
+  ReduceMax: reduceMax,
   ReduceMean: reduction(1, 11, 13, 18),
-  ReduceMin: reduction(1, 11, 12, 13, 18, 20),
+  ReduceMin: reduceMin,
   ReduceProd: reduction(1, 11, 13, 18),
   ReduceSum: reduction(1, 11, 13),
   ReduceSumSquare: reduction(1, 11, 13, 18),
@@ -216,7 +221,7 @@ export const opTable = {
   Softplus: activation(1, 22),
   Softsign: oddActivation(1, 22),
   SpaceToDepth: layout(1, 13),
-  Split: layout(1, 2, 11, 13, 18),
+  Split: split,
   SplitToSequence: sequence(11, 24),
   Sqrt: oddActivation(1, 6, 13),
   Squeeze: squeeze,
@@ -231,14 +236,14 @@ export const opTable = {
   TensorScatter: selection(24),
   TfIdfVectorizer: other(9),
   ThresholdedRelu: oddActivation(10, 22),
-  Tile: layout(1, 6, 13),
+  Tile: tile,
   TopK: selection(1, 10, 11, 24),
   Transpose: transpose,
   Trilu: layout(14),
   Unique: selection(11),
   Unsqueeze: unsqueeze,
   Upsample: layout(1, 7, 9, 10),
-  Where: selection(9, 16),
+  Where: where,
   Xor: comparison(1, 7),
 } satisfies Record<string, OpFacts>
 
