@@ -35,7 +35,8 @@ export async function loadExternalData(model: Model, readRange: ReadRange): Prom
         `"${data.location}" has ${bytes.length} of ${data.length} bytes at ${data.offset}`,
       )
     }
-    loaded.set(data, { kind: 'bytes', bytes })
+    const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+    loaded.set(data, { kind: 'bytes', bytes: view })
   }
   if (loaded.size === 0) return model
   return mapTensors(model, (tensor) => {

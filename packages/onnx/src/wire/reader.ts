@@ -34,7 +34,8 @@ export class WireReader {
   private high = 0
 
   constructor(bytes: Uint8Array, options: { readonly dropUnknown?: boolean } = {}) {
-    this.bytes = bytes
+    // A Buffer's views are Buffers: take the plain class, one shape for everyone behind.
+    this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.end = bytes.length
     this.dropUnknown = options.dropUnknown ?? false
