@@ -16,7 +16,8 @@ export function mergeStatistics<Kind extends StatisticsKind>(
   a: CalibrationStatistics<Kind>,
   b: CalibrationStatistics<Kind>,
 ): CalibrationStatistics<Kind> {
-  if (a.kind !== b.kind) {
+  // Statistics read from files may be of any kind, whatever the types of this version say.
+  if ((a.kind as string) !== b.kind) {
     throw errors.calibration_statistics_mismatch(`cannot merge ${a.kind} with ${b.kind}`)
   }
   const names = new Set([...Object.keys(a.tensors), ...Object.keys(b.tensors)])

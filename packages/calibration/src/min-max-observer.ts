@@ -6,7 +6,7 @@ import type { MinMaxState } from './statistics.js'
 
 const EMPTY: MinMaxState = { nonFinite: 0 }
 
-export const minMaxObserver: Observer<'minmax'> = {
+export const minMaxObserver: Observer = {
   kind: 'minmax',
   empty: EMPTY,
   // Without axes ReduceMin and ReduceMax reduce all of them, in every opset alike.

@@ -27,10 +27,7 @@ export interface Observer<Kind extends StatisticsKind = StatisticsKind> {
   /** Whether `outputs` cannot be trusted and the tensor itself has to be looked at. */
   readonly needsValues?: (outputs: readonly RuntimeTensor[]) => boolean
   /** The slow, exact way: the same as `observe`, from all the values of the batch. */
-  readonly observeValues?: (
-    state: StatesByKind[Kind],
-    values: RuntimeTensor,
-  ) => StatesByKind[Kind]
+  readonly observeValues?: (state: StatesByKind[Kind], values: RuntimeTensor) => StatesByKind[Kind]
   readonly merge: (a: StatesByKind[Kind], b: StatesByKind[Kind]) => StatesByKind[Kind]
 }
 
@@ -43,4 +40,3 @@ export interface Reduction {
 
 /** Gives a name that is not in the graph, e.g. for the suffix `min`. */
 export type NameMaker = (suffix: string) => string
-

@@ -65,7 +65,8 @@ function parseTensor(name: string, value: unknown): TensorStatistics {
   const range = asRecord(state['range'], `${name}.range`)
   const min = asFinite(range['min'], `${name}.min`)
   const max = asFinite(range['max'], `${name}.max`)
-  if (min > max) throw errors.calibration_statistics_invalid(`${name} has a minimum above its maximum`)
+  if (min > max)
+    throw errors.calibration_statistics_invalid(`${name} has a minimum above its maximum`)
   return { rank, state: { range: { min, max }, nonFinite } }
 }
 

@@ -2,13 +2,13 @@
 // slower than its float Conv (0.15 of the speed of a small ResNet), so this buys size only.
 import { tensorFromFloat32, toFloat32 } from '@pare/tensor'
 
-import { castToFloat, type RewrittenLayer } from './dynamic-matmul.js'
-import type { DynamicWriter } from './dynamic-operand.js'
+import { castToFloat } from './dynamic-matmul.js'
+import type { DynamicWriter, WrittenWeight } from './dynamic-operand.js'
 import type { WeightedLayer } from './layer-weight.js'
 import { quantizeWeight } from './quantize-weight.js'
 import { int8Tensor } from './written-constants.js'
 
-export function rewriteConv(writer: DynamicWriter, layer: WeightedLayer): RewrittenLayer {
+export function rewriteConv(writer: DynamicWriter, layer: WeightedLayer): WrittenWeight {
   const { node } = layer
   const { editor } = writer
   const { dims } = layer.weight
@@ -24,7 +24,10 @@ export function rewriteConv(writer: DynamicWriter, layer: WeightedLayer): Rewrit
   })
   const floats = castToFloat(writer, node, product)
   const perChannel = (values: Float32Array) =>
-    tensorFromFloat32(values.length === 1 ? [] : [values.length, ...dims.slice(2).map(() => 1)], values)
+    tensorFromFloat32(
+      values.length === 1 ? [] : [values.length, ...dims.slice(2).map(() => 1)],
+      values,
+    )
   const scale = writer.insert(node, {
     opType: 'Mul',
     name: 'f',

@@ -2,7 +2,7 @@
 // run time. The kernel wants W and R transposed to [directions, input, 4·hidden], one scale per
 // column.
 import { type GraphIndex, type Node, stringsAttribute } from '@pare/graph'
-import { tensorFromFloat32, type Tensor, toFloat32 } from '@pare/tensor'
+import { type Tensor, tensorFromFloat32, toFloat32 } from '@pare/tensor'
 
 import { type StaysFloat, staysFloat } from './decision.js'
 import type { DynamicWriter } from './dynamic-operand.js'

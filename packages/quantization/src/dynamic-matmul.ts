@@ -5,27 +5,20 @@
 import { attr, intAttribute, type Node } from '@pare/graph'
 import { tensorFromFloat32, toFloat32 } from '@pare/tensor'
 
-import type { DynamicWriter } from './dynamic-operand.js'
+import type { DynamicWriter, WrittenWeight } from './dynamic-operand.js'
 import type { WeightedLayer } from './layer-weight.js'
-import { type QuantizedWeight, quantizeWeight } from './quantize-weight.js'
+import { quantizeWeight } from './quantize-weight.js'
 import { int8Tensor } from './written-constants.js'
 
 /** TensorProto.FLOAT, the `to` of Cast. */
 export const FLOAT = 1
 
-export interface RewrittenLayer {
-  readonly weightName: string
-  readonly weight: QuantizedWeight
-}
-
-export function rewriteMatMul(writer: DynamicWriter, layer: WeightedLayer): RewrittenLayer {
+export function rewriteMatMul(writer: DynamicWriter, layer: WeightedLayer): WrittenWeight {
   const { node } = layer
-  const { editor, scalars } = writer
-  const { dims, values } = matMulWeight(layer)
-  const axis = writer.perChannel ? dims.length - 1 : undefined
-  const weight = quantizeWeight(values, dims, { axis, range: writer.weightRange })
+  const { scalars } = writer
   const x = writer.operand(node.inputs[0]!, node)
-  const weightName = editor.addInitializer('w', int8Tensor(dims, weight.data))
+  const key = [layer.weightName, layer.axis, layer.weightFactor].join(' ')
+  const { weightName, weight } = writer.weight(key, () => writeWeight(writer, layer))
   const product = writer.insert(node, {
     opType: 'MatMulInteger',
     name: 'm',
@@ -39,6 +32,13 @@ export function rewriteMatMul(writer: DynamicWriter, layer: WeightedLayer): Rewr
   })
   finish(writer, layer, { floats, scale })
   return { weightName, weight }
+}
+
+function writeWeight(writer: DynamicWriter, layer: WeightedLayer): WrittenWeight {
+  const { dims, values } = matMulWeight(layer)
+  const axis = writer.perChannel ? dims.length - 1 : undefined
+  const weight = quantizeWeight(values, dims, { axis, range: writer.weightRange })
+  return { weightName: writer.editor.addInitializer('w', int8Tensor(dims, weight.data)), weight }
 }
 
 export function castToFloat(writer: DynamicWriter, before: Node, value: string): string {

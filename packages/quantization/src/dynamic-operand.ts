@@ -2,7 +2,7 @@
 // once for all its readers) and the constants.
 import type { GraphEditor, Node, NodeSpec } from '@pare/graph'
 
-import type { WeightRange } from './quantize-weight.js'
+import type { QuantizedWeight, WeightRange } from './quantize-weight.js'
 import { ScalarPool } from './written-constants.js'
 
 export interface DynamicOperand {
@@ -12,12 +12,18 @@ export interface DynamicOperand {
   readonly zeroPoint: string
 }
 
+export interface WrittenWeight {
+  readonly weightName: string
+  readonly weight: QuantizedWeight
+}
+
 export class DynamicWriter {
   readonly editor: GraphEditor
   readonly scalars: ScalarPool
   readonly perChannel: boolean
   readonly weightRange: WeightRange
   private readonly operands = new Map<string, DynamicOperand>()
+  private readonly weights = new Map<string, WrittenWeight>()
 
   constructor(editor: GraphEditor, choice: { perChannel: boolean; weightRange: WeightRange }) {
     this.editor = editor
@@ -43,6 +49,13 @@ export class DynamicWriter {
     })
     this.operands.set(value, operand)
     return operand
+  }
+
+  /** The weight's integers, made and written once for all nodes that use them alike. */
+  weight(key: string, make: () => WrittenWeight): WrittenWeight {
+    const written = this.weights.get(key) ?? make()
+    this.weights.set(key, written)
+    return written
   }
 
   /** A node with one output; returns the output's name. */

@@ -21,7 +21,7 @@ export {
   type QuantizeVerifiedInput,
   type QuantizeVerifiedResult,
 } from './quantize-verified.js'
-export { type Optimize, readBack, type ReadBackResult } from './read-back.js'
 export type { WeightRange } from './quantize-weight.js'
+export { type Optimize, readBack, type ReadBackResult } from './read-back.js'
 export type { LayerReport, QuantizedValueReport, QuantizedWeightReport } from './report.js'
 export { saturates, TARGET_ISAS, type TargetIsa } from './saturation.js'

@@ -2,13 +2,7 @@
 // still means the same to any runtime, and onnxruntime replaces DQ → op → Q by integer kernels.
 // Names are short and scalars shared: in a small model they are what quantization adds.
 import { attr, editGraph, type GraphEditor, type Model, type Node } from '@pare/graph'
-import {
-
-  roundHalfToEven,
-  type Tensor,
-  tensorFromInts,
-  toFloat32,
-} from '@pare/tensor'
+import { roundHalfToEven, type Tensor, tensorFromInts, toFloat32 } from '@pare/tensor'
 
 import { type ActivationType, INTEGER_RANGES } from './integer-type.js'
 import { activationParams, type QuantizationParams, type RealRange } from './params.js'
@@ -26,8 +20,6 @@ export interface InsertQdqOptions {
 
 export interface InsertedQdq {
   readonly model: Model
-  /** Name of the 8-bit value for each quantized value. */
-  readonly quantizedNames: ReadonlyMap<string, string>
   /** Name of the int8 weight of each layer. */
   readonly weightNames: ReadonlyMap<Node, string>
 }
@@ -40,7 +32,6 @@ export function insertQdq(
   const editor = editGraph(model)
   const scalars = new ScalarPool(editor)
   foldClamps(editor, placement)
-  const quantizedNames = new Map<string, string>()
   const written = new Set([...placement.emitters.values()].map(({ output }) => output))
   for (const [value, owner] of placement.owners) {
     const params = options.params.get(owner)!
@@ -49,12 +40,11 @@ export function insertQdq(
       zeroPoint: scalars.integer(options.activationType, params.zeroPoint),
     })
     connect(editor, placement, { value, pair, isWritten: written.has(value) })
-    quantizedNames.set(value, pair.quantized)
   }
   quantizeJoinConstants(editor, scalars, placement, options)
   const weightNames = quantizeWeights(editor, scalars, options.weights)
   removeUnused(editor)
-  return { model: editor.finish(), quantizedNames, weightNames }
+  return { model: editor.finish(), weightNames }
 }
 
 function foldClamps(editor: GraphEditor, placement: Placement): void {
@@ -72,7 +62,6 @@ interface Parameters {
 
 interface Pair {
   readonly quantize: Node
-  readonly quantized: string
   readonly dequantized: string
 }
 
@@ -85,7 +74,7 @@ function addPair(editor: GraphEditor, value: string, parameters: Parameters): Pa
     outputs: [quantized],
   })
   const dequantized = addDequantize(editor, quantized, parameters)
-  return { quantize, quantized, dequantized }
+  return { quantize, dequantized }
 }
 
 interface AxisOption {
@@ -224,9 +213,7 @@ function addWeight(editor: GraphEditor, scalars: ScalarPool, layer: QuantizedLay
     scale: scalars.scales(weight.scales),
     axis: perChannel ? place.axis : undefined,
     // onnxruntime's Gemm fusion asks for an explicit zero point, the others take 0 as said.
-    ...(place.node.opType === 'Gemm'
-      ? { zeroPoint: scalars.zeros(weight.scales.length) }
-      : {}),
+    ...(place.node.opType === 'Gemm' ? { zeroPoint: scalars.zeros(weight.scales.length) } : {}),
   })
   return { name, dequantized }
 }

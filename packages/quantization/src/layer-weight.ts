@@ -83,7 +83,11 @@ function unusualForm(node: Node, weight: Tensor): StaysFloat | undefined {
 }
 
 /** The bias as one value per output channel. */
-function readBias(node: Node, index: GraphIndex, channels: number): Tensor | StaysFloat | undefined {
+function readBias(
+  node: Node,
+  index: GraphIndex,
+  channels: number,
+): Tensor | StaysFloat | undefined {
   if (node.opType === 'MatMul') return undefined
   const name = node.inputs[2] ?? ''
   if (name === '') return undefined

@@ -1,9 +1,9 @@
 // Which tensors a static quantization needs to know the range of.
 import type { Model } from '@pare/graph'
 
-import { placementPolicy } from './placement-policy.js'
-import { planPlacement } from './placement.js'
 import { type QuantizeStaticOptions, resolveStaticOptions } from './options.js'
+import { planPlacement } from './placement.js'
+import { placementPolicy } from './placement-policy.js'
 
 /**
  * The values to observe for `quantizeStatic(model, statistics, options)`, in graph order. Only what

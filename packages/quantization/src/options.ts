@@ -1,5 +1,5 @@
-import { ACTIVATION_TYPES, type ActivationType, type WeightType } from './integer-type.js'
 import { errors } from './errors.js'
+import { ACTIVATION_TYPES, type ActivationType, type WeightType } from './integer-type.js'
 import { TARGET_ISAS, type TargetIsa } from './saturation.js'
 
 export interface QuantizeStaticOptions {
@@ -46,12 +46,12 @@ export function resolveStaticOptions(options: QuantizeStaticOptions): ResolvedSt
   const resolved = { ...STATIC_DEFAULTS, ...options }
   if (!ACTIVATION_TYPES.includes(resolved.activationType)) {
     throw errors.quantization_options_invalid(
-      `activationType ${String(resolved.activationType)} has no integer kernels; use ${ACTIVATION_TYPES.join(' or ')}`,
+      `activationType ${resolved.activationType} has no integer kernels; use ${ACTIVATION_TYPES.join(' or ')}`,
     )
   }
   if (!TARGET_ISAS.includes(resolved.isa)) {
     throw errors.quantization_options_invalid(
-      `isa ${String(resolved.isa)} is not one of ${TARGET_ISAS.join(', ')}`,
+      `isa ${resolved.isa} is not one of ${TARGET_ISAS.join(', ')}`,
     )
   }
   return resolved

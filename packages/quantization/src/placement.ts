@@ -12,10 +12,10 @@
 import { type GraphIndex, indexGraph, type Model, type Node, onnxOpset } from '@pare/graph'
 import { opFacts, sharesQuantization } from '@pare/ops'
 
-import { clampChain, type ClampChain } from './clamp-chain.js'
+import { type ClampChain, clampChain } from './clamp-chain.js'
+import { isWorthConverting } from './conversion-cost.js'
 import { type StaysFloat, staysFloat } from './decision.js'
 import { type WeightedLayer, weightedLayer } from './layer-weight.js'
-import { isWorthConverting } from './conversion-cost.js'
 
 export interface PlacementPolicy {
   /** Why the caller wants a node to stay float. */

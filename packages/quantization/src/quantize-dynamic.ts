@@ -160,5 +160,8 @@ function report(node: Node, outcome: Quantized | StaysFloat): LayerReport {
 function withMicrosoftOps(model: Model): Model {
   const isUsed = model.graph.nodes.some(({ domain }) => domain === 'com.microsoft')
   if (!isUsed || model.opsetImports.some(({ domain }) => domain === 'com.microsoft')) return model
-  return { ...model, opsetImports: [...model.opsetImports, { domain: 'com.microsoft', version: 1 }] }
+  return {
+    ...model,
+    opsetImports: [...model.opsetImports, { domain: 'com.microsoft', version: 1 }],
+  }
 }

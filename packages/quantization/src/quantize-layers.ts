@@ -1,6 +1,6 @@
 // The integers of every layer: weights by the chosen range, biases by the scales that result.
-import { toFloat32 } from '@pare/tensor'
 import type { Node } from '@pare/graph'
+import { toFloat32 } from '@pare/tensor'
 
 import { type StaysFloat, staysFloat } from './decision.js'
 import { isDepthwise, type WeightedLayer } from './layer-weight.js'

@@ -4,11 +4,13 @@
 //   3. quantize weights and biases; a layer that cannot be is taken out, and 2 is repeated;
 //   4. write QuantizeLinear and DequantizeLinear.
 import type { CalibrationStatistics } from '@pare/calibration'
-import type { Diagnostic, Model, Node } from '@pare/graph'
+import { type Diagnostic, type Model, type Node, nodeLabel } from '@pare/graph'
+import { opFacts } from '@pare/ops'
 
 import { settleMatMulBias } from './bias-fusion.js'
 import type { StaysFloat } from './decision.js'
 import { errors } from './errors.js'
+import { floatDiagnostics } from './float-path.js'
 import { insertQdq } from './insert-qdq.js'
 import type { WeightedLayer } from './layer-weight.js'
 import {
@@ -23,7 +25,6 @@ import { type QuantizedLayers, quantizeLayers } from './quantize-layers.js'
 import type { WeightRange } from './quantize-weight.js'
 import { type LayerReport, layerReports, type QuantizedValueReport } from './report.js'
 import { saturates } from './saturation.js'
-import { floatDiagnostics } from './float-path.js'
 
 export interface QuantizeStaticResult {
   readonly model: Model
@@ -55,11 +56,7 @@ export function quantizeExcept(
   choice: { readonly options: QuantizeStaticOptions; readonly forced: ForcedFloat },
 ): QuantizeStaticResult {
   const options = resolveStaticOptions(choice.options)
-  const prepared = settleMatMulBias(
-    model,
-    (value) => statistics.tensors[value]?.rank,
-    (node) => !options.nodesToExclude.includes(node.name),
-  )
+  const prepared = nameJoins(settleMatMulBias(model, statistics))
   const rangeOf = calibratedRanges(prepared, statistics)
   const plan = settlePlan(prepared, { options, rangeOf, forced: choice.forced })
   if (plan.placement.layers.size === 0) throw nothingQuantized(plan.placement, statistics)
@@ -77,6 +74,24 @@ export function quantizeExcept(
     valueReport: valueReporter(plan, rangeOf, activationType),
   })
   return { model: written.model, layers, diagnostics: floatDiagnostics(prepared, plan.placement) }
+}
+
+/**
+ * Joins without a name are named after their output: layers with weights are found again in the
+ * runtime's graph by their weight, joins by their name.
+ */
+function nameJoins(model: Model): Model {
+  const isNameless = (node: Node) => {
+    const facts = opFacts(node)
+    const weight = facts?.weightInput === undefined ? undefined : node.inputs[facts.weightInput]
+    const isLayer = weight !== undefined && model.graph.initializers.has(weight)
+    return node.name === '' && facts?.integerKernel !== undefined && !isLayer
+  }
+  if (!model.graph.nodes.some(isNameless)) return model
+  const nodes = model.graph.nodes.map((node) =>
+    isNameless(node) ? { ...node, name: nodeLabel(node) } : node,
+  )
+  return { ...model, graph: { ...model.graph, nodes } }
 }
 
 interface Plan {
@@ -140,7 +155,7 @@ function valueReporter(plan: Plan, rangeOf: RangeOf, type: string) {
     const owner = plan.placement.owners.get(value)
     const params = owner === undefined ? undefined : plan.params.get(owner)
     const range = owner === undefined ? undefined : rangeOf(owner)
-    return params === undefined || range === undefined 
+    return params === undefined || range === undefined
       ? undefined
       : { name: value, type, ...params, range }
   }

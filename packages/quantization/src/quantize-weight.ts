@@ -4,7 +4,7 @@ import { clamp, roundHalfToEven } from '@pare/tensor'
 import { type ChannelLayout, channelLayout, forEachValue } from './channels.js'
 import { REDUCED_INT8, SYMMETRIC_INT8 } from './integer-type.js'
 import { symmetricScale } from './params.js'
-import { channelPeaks, type ChannelPeaks, countRiskyChannels, MAX_PAIR_SUM } from './saturation.js'
+import { type ChannelPeaks, channelPeaks, countRiskyChannels, MAX_PAIR_SUM } from './saturation.js'
 
 /**
  * How much of the int8 range the weights may use.

@@ -56,7 +56,9 @@ function kernelReader(optimized: Model): (layer: LayerReport) => string | undefi
       return `${FLOAT}${index.consumers(reader.outputs[0]!)[0]?.opType ?? layer.opType}`
     }
     const outputs = [layer.output, layer.outputValue?.name ?? layer.output]
-    const writer = outputs.map((output) => index.producer(output)).find((node) => node !== undefined)
+    const writer = outputs
+      .map((output) => index.producer(output))
+      .find((node) => node !== undefined)
     if (writer !== undefined && isFloatWriter(writer)) return `${FLOAT}${writer.opType}`
     const node = byName.get(layer.node)
     return node === undefined || node.opType === layer.opType ? undefined : node.opType
