@@ -54,7 +54,7 @@ function environmentOf(
     PARE_HOST: config.host,
     PARE_PORT: String(config.port),
     PARE_API_KEY: apiKey,
-    PARE_WORK_DIR: join(config.dataDir, 'worker'),
+    PARE_DATA_DIR: config.dataDir,
     PARE_WORKER_CONCURRENCY: String(config.concurrency),
     PARE_DEVICE: config.device,
     PARE_LOG_LEVEL: config.logLevel,
