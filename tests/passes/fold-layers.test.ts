@@ -1,6 +1,6 @@
 // Folding into layers must not change what the model computes: onnxruntime judges.
 import { attr, checkModel, type Diagnostic, type Model, type Pass } from '@pare/graph'
-import { model } from '@pare/graph/testing'
+import { type AttributeSpec, model } from '@pare/graph/testing'
 import {
   foldAffine,
   foldBatchNorm,
@@ -172,7 +172,7 @@ describe('foldAffine', () => {
 describe('foldPad', () => {
   const pads = [0, 0, 1, 2, 0, 0, 0, 1]
 
-  function padded(reader: string, attributes: Record<string, number | number[]>) {
+  function padded(reader: string, attributes: Readonly<Record<string, AttributeSpec>>) {
     return model(opset)
       .input('x')
       .initializer('pads', {
@@ -193,7 +193,7 @@ describe('foldPad', () => {
     ['AveragePool', { kernel_shape: [3, 3] }],
     ['AveragePool', { kernel_shape: [3, 3], pads: [1, 0, 0, 1], count_include_pad: 1 }],
   ] as const)('moves the pads into %s %j', async (reader, attributes) => {
-    const before = padded(reader, { ...attributes } as Record<string, number | number[]>)
+    const before = padded(reader, attributes)
     const { after } = run(foldPad(), before)
     expect(opTypes(after)).toEqual([reader])
     await expectSameOutputs(before, after, { x: randomFloats([1, 2, 5, 5]) })
@@ -205,7 +205,7 @@ describe('foldPad', () => {
     ['AveragePool', { kernel_shape: [3, 3], ceil_mode: 1 }],
     ['MaxPool', { kernel_shape: [2, 2] }],
   ] as const)('leaves the Pad before %s %j', (reader, attributes) => {
-    const before = padded(reader, { ...attributes } as Record<string, number | number[]>)
+    const before = padded(reader, attributes)
     expect(opTypes(run(foldPad(), before).after)).toEqual(['Pad', reader])
   })
 })
@@ -260,5 +260,18 @@ describe('Gemm and MatMul', () => {
       'Add',
     ])
     expect(opTypes(run(matMulToGemm(), product(['n', 3], [2, 4])).after)).toEqual(['MatMul', 'Add'])
+  })
+
+  it('matMulToGemm prepares a product without a bias for the BatchNormalization after it', async () => {
+    const builder = model(opset)
+      .input('x', 'float32', ['n', 3])
+      .floats('w', [3, 4], numbers([12], 1))
+      .node('MatMul', ['x', 'w'], ['p'])
+    const before = withBatchNorm(builder, 4, 'p').build()
+    const gemm = run(matMulToGemm(), before).after
+    expect(opTypes(gemm)).toEqual(['Gemm', 'BatchNormalization'])
+    const { after } = run(foldBatchNorm(), gemm)
+    expect(opTypes(after)).toEqual(['Gemm'])
+    await expectSameOutputs(before, after, { x: randomFloats([2, 3]) })
   })
 })

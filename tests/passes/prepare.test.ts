@@ -192,6 +192,26 @@ describe('learnShapes', () => {
     }
   })
 
+  it('learns the others when a value has a type that no session hands out', async () => {
+    const before = model({ opset: 21, irVersion: 10 })
+      .input('x', 'float32', ['n', 3])
+      .node('Neg', ['x'], ['a'])
+      .node('Cast', ['a'], ['narrow'], { to: 17 })
+      .node('Cast', ['narrow'], ['b'], { to: 1 })
+      .node('Exp', ['b'], ['y'])
+      .output('y')
+      .build()
+    const shapes = await learnShapes(before, openModel, { x: randomFloats([4, 3]) })
+    expect([...shapes.keys()].sort()).toEqual(['a', 'b', 'x', 'y'])
+  })
+
+  it('fails as the runtime does when the model does not run', async () => {
+    const before = model(opset).input('x').node('Neg', ['x'], ['y']).output('y').build()
+    await expect(learnShapes(before, openModel, {})).rejects.toMatchObject({
+      code: 'runtime_invalid_feeds',
+    })
+  })
+
   it('skips sequences and the insides of bodies', async () => {
     const before = model(opset)
       .input('x', 'float32', [2])

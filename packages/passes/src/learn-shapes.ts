@@ -3,7 +3,8 @@
 // 1. Every value of the main graph becomes an output without a type; the runtime fills it in.
 // 2. Values are fetched in groups and only their dimensions are kept, so memory is bounded.
 // 3. Values inside bodies of If, Loop and Scan have no single shape and are skipped.
-// 4. Values that are no tensors (sequences) are skipped, as are those declared so.
+// 4. Values that are no tensors (sequences) are skipped, and so are values of types that the
+//    runtime does not hand out.
 import { indexGraph, type Model, type Node, type StaticGraphIndex } from '@pare/graph'
 import { opFacts } from '@pare/ops'
 
@@ -31,12 +32,38 @@ export async function learnShapes(
   for (const [name, { dataType, dims }] of Object.entries(feeds)) {
     shapes.set(name, { dataType, dims })
   }
-  const values = innerValues(model)
   const size = options.valuesPerRun ?? DEFAULT_VALUES_PER_RUN
+  const learn = (values: readonly string[]) =>
+    learnValues({ model, open, feeds, size, shapes }, values)
+  const values = innerValues(model)
+  try {
+    await learn(values)
+  } catch {
+    // Some value may be of a type that no session hands out (bfloat16): find out which. When the
+    // model does not even run by itself, the first step throws.
+    await learn([])
+    await learnByHalves(learn, values)
+  }
+  return shapes
+}
+
+interface Learning {
+  readonly model: Model
+  readonly open: OpenModel
+  readonly feeds: Tensors
+  readonly size: number
+  readonly shapes: Map<string, ValueShape>
+}
+
+async function learnValues(
+  { model, open, feeds, size, shapes }: Learning,
+  values: readonly string[],
+): Promise<void> {
   const session = await open(withOutputs(model, values))
   try {
-    for (let start = 0; start < values.length; start += size) {
-      const results = await session.run(feeds, values.slice(start, start + size))
+    const wanted = values.length === 0 ? model.graph.outputs.map(({ name }) => name) : values
+    for (let start = 0; start < wanted.length; start += size) {
+      const results = await session.run(feeds, wanted.slice(start, start + size))
       for (const [name, { dataType, dims }] of Object.entries(results)) {
         shapes.set(name, { dataType, dims: [...dims] })
       }
@@ -44,7 +71,23 @@ export async function learnShapes(
   } finally {
     await session.release()
   }
-  return shapes
+}
+
+/** Learns what can be learned; a value that alone makes a session fail stays unknown. */
+async function learnByHalves(
+  learn: (values: readonly string[]) => Promise<void>,
+  values: readonly string[],
+): Promise<void> {
+  const middle = Math.ceil(values.length / 2)
+  for (const half of [values.slice(0, middle), values.slice(middle)]) {
+    if (half.length === 0) continue
+    try {
+      await learn(half)
+    } catch (thrown) {
+      if (!(thrown instanceof Error)) throw thrown
+      if (half.length > 1) await learnByHalves(learn, half)
+    }
+  }
 }
 
 function innerValues(model: Model): readonly string[] {

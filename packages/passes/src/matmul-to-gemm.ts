@@ -2,7 +2,8 @@
 // bias, which passes fold into and quantizers know. Rules:
 // 1. B is a constant of rank 2 and A is known to have rank 2 (Gemm knows no more).
 // 2. The product is read only by an Add of a constant that broadcasts to [M, N] along N.
-// 3. A MatMul without such an Add, or of higher rank, stays.
+// 3. A product that only a BatchNormalization reads becomes a Gemm without bias, to be folded into.
+// 4. Every other MatMul stays.
 import {
   defineRewrite,
   type GraphEditor,
@@ -12,6 +13,7 @@ import {
   type Node,
   type Pass,
   rewritePass,
+  sequence,
 } from '@pare/graph'
 
 import { NO_SHAPES, rankOf, type ValueShapes } from './value-types.js'
@@ -28,17 +30,42 @@ interface MatMulMatch {
 }
 
 export function matMulToGemm({ shapes = NO_SHAPES }: MatMulToGemmOptions = {}): Pass {
-  return rewritePass(
-    defineRewrite<MatMulMatch>({
-      name: 'matmul_to_gemm',
-      opTypes: ['Add'],
-      match: (node, index) => match(node, index, shapes),
-      rewrite,
-    }),
-  )
+  const withBias = defineRewrite<MatMulMatch>({
+    name: 'matmul_and_add_to_gemm',
+    opTypes: ['Add'],
+    match: (node, index) => matchAdd(node, index, shapes),
+    rewrite: joinBias,
+  })
+  const beforeBatchNorm = defineRewrite<{ readonly product: Node }>({
+    name: 'matmul_before_batch_norm_to_gemm',
+    opTypes: ['MatMul'],
+    match: (node, index) => matchBatchNorm(node, index, shapes),
+    rewrite: ({ product }, editor) => {
+      const name = product.name === '' ? 'Gemm' : product.name
+      editor.replaceNode(product, { opType: 'Gemm', inputs: product.inputs, name })
+    },
+  })
+  return sequence('matmul_to_gemm', [rewritePass(withBias), rewritePass(beforeBatchNorm)])
 }
 
-function match(add: Node, index: GraphIndex, shapes: ValueShapes): MatMulMatch | Miss | undefined {
+function matchBatchNorm(
+  product: Node,
+  index: GraphIndex,
+  shapes: ValueShapes,
+): { readonly product: Node } | undefined {
+  const [output = ''] = product.outputs
+  const readers = index.consumers(output)
+  const [a = '', b = ''] = product.inputs
+  const isMatrixProduct = index.constant(b)?.dims.length === 2 && rankOf(a, index, shapes) === 2
+  const isRead = readers.length === 1 && readers[0]?.opType === 'BatchNormalization'
+  return isMatrixProduct && isRead && !index.isGraphOutput(output) ? { product } : undefined
+}
+
+function matchAdd(
+  add: Node,
+  index: GraphIndex,
+  shapes: ValueShapes,
+): MatMulMatch | Miss | undefined {
   const [left = '', right = ''] = add.inputs
   const [value, bias] = index.constant(right) !== undefined ? [left, right] : [right, left]
   const product = index.producer(value)
@@ -63,7 +90,7 @@ function isRow(dims: readonly number[], columns: number): boolean {
   return dims.length <= 2 && (dims.length < 2 || dims[0] === 1) && (last === 1 || last === columns)
 }
 
-function rewrite({ add, product, bias }: MatMulMatch, editor: GraphEditor): void {
+function joinBias({ add, product, bias }: MatMulMatch, editor: GraphEditor): void {
   const [a = '', b = ''] = product.inputs
   const name = product.name === '' ? 'Gemm' : product.name
   editor.removeNode(product)
