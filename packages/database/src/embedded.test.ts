@@ -209,8 +209,13 @@ const NOBODY = { uid: 65534, gid: 65534 }
 test('programs in a folder that the account cannot reach are copied, once and completely', async () => {
   const here = dirname(dirname((await findBinaries({ account: null })).postgres))
   const hidden = join(await newFolder(), 'native')
-  await cp(here, hidden, { recursive: true })
-  await chmod(dirname(hidden), 0o700)
+  await cp(here, hidden, { recursive: true, verbatimSymlinks: true })
+  // As an installation under umask 077 leaves them.
+  for (const entry of await readdir(hidden, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    if (!entry.isSymbolicLink()) await chmod(path, (await stat(path)).mode & 0o700)
+  }
+  await chmod(hidden, 0o700)
   const parent = await newFolder()
   await chmod(parent, 0o755)
   const native = { dir: hidden, version: '0' }

@@ -128,10 +128,12 @@ async function copied(native: NativePackage, parent: string): Promise<string> {
   const fresh = await mkdtemp(`${home}-`)
   await cp(native.dir, join(fresh, 'native'), {
     recursive: true,
+    // As they are: cp would point them at the files that the account cannot reach.
+    verbatimSymlinks: true,
     filter: (source) => !LEFT_OUT.has(basename(source)) && !source.endsWith('.a'),
   })
   await link(join(fresh, 'native'))
-  await chmod(fresh, 0o755)
+  await openToAll(fresh)
   if (await isOurs(home)) await rm(home, { recursive: true, force: true })
   try {
     await rename(fresh, home)
@@ -139,6 +141,16 @@ async function copied(native: NativePackage, parent: string): Promise<string> {
   } catch {
     // Another process was faster, or the name is taken by someone else: this copy serves as well.
     return join(fresh, 'native')
+  }
+}
+
+/** Whatever the umask of the installation was, everybody may read and run the copy. */
+async function openToAll(dir: string): Promise<void> {
+  await chmod(dir, 0o755)
+  for (const entry of await readdir(dir, { withFileTypes: true })) {
+    const path = join(dir, entry.name)
+    if (entry.isDirectory()) await openToAll(path)
+    else if (entry.isFile()) await chmod(path, (await stat(path)).mode & 0o100 ? 0o755 : 0o644)
   }
 }
 
