@@ -2,16 +2,15 @@
 //
 //   <root>/blobs/ab/cdef…   verified content, named by its hash, read-only
 //   <root>/tmp/…            content still arriving; renamed into place when it is complete
-import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { chmod, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 
 import type { BlobInfo, BlobStore, ByteRange, PutExpectation } from './blob-store.js'
 import { storageErrors } from './errors.js'
 import { checkHash, writeCheckedCopy, writeHashedFile } from './hashed-file.js'
+import { isOrphan, ownedName } from './process-owner.js'
 import { storageFailure } from './storage-failure.js'
 
 /** A temporary file that nobody wrote to for so long belongs to a process that is gone. */
@@ -40,7 +39,7 @@ export class FilesystemBlobStore implements BlobStore {
   }
 
   async put(source: AsyncIterable<Uint8Array>, expected?: PutExpectation): Promise<BlobInfo> {
-    const path = join(this.#temporary, temporaryName())
+    const path = join(this.#temporary, ownedName())
     const info = await writeHashedFile(source, path, expected)
     try {
       await this.#publish(path, info.sha256)
@@ -89,7 +88,7 @@ export class FilesystemBlobStore implements BlobStore {
   async checkHealth(): Promise<void> {
     try {
       await stat(this.#blobs)
-      const probe = join(this.#temporary, temporaryName())
+      const probe = join(this.#temporary, ownedName())
       await (await open(probe, 'wx', 0o600)).close()
       await rm(probe)
     } catch (error) {
@@ -128,10 +127,6 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-function temporaryName(): string {
-  return `${hostname()}~${process.pid}~${randomUUID()}`
-}
-
 async function removeStaleTemporaries(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name)
@@ -140,19 +135,6 @@ async function removeStaleTemporaries(folder: string): Promise<void> {
       () => 0,
     )
     if (isOrphan(name) || age > STALE_TEMPORARY_MS) await rm(path, { force: true })
-  }
-}
-
-/** Whether the writer ran on this machine and is gone. */
-function isOrphan(name: string): boolean {
-  const [host, pid] = name.split('~')
-  if (host !== hostname() || pid === undefined) return false
-  if (Number(pid) === process.pid) return false
-  try {
-    process.kill(Number(pid), 0)
-    return false
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH'
   }
 }
 

@@ -1,53 +1,28 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
-import S3rver from 's3rver'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import type { BlobStore } from './blob-store.js'
 import { describeBlobStore, filesBelow } from './conformance.js'
 import { openBlobStore } from './open-blob-store.js'
 import { partSizeOf } from './s3.js'
-
-const credentials = { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' }
-
-interface S3Server {
-  readonly endpoint: string
-  stop(): Promise<void>
-}
-
-async function startServer(): Promise<S3Server> {
-  const directory = await mkdtemp(join(tmpdir(), 'pare-s3-server-'))
-  const server = new S3rver({
-    port: 0,
-    address: '127.0.0.1',
-    silent: true,
-    directory,
-    configureBuckets: [{ name: 'blobs', configs: [] }],
-  })
-  const { port } = await server.run()
-  return {
-    endpoint: `http://127.0.0.1:${port}`,
-    async stop() {
-      await server.close()
-      await rm(directory, { recursive: true, force: true })
-    },
-  }
-}
+import { startTestS3, type TestS3 } from './testing.js'
 
 describeBlobStore('an S3 bucket', async () => {
-  const server = await startServer()
+  const server = await startTestS3()
   const spoolRoot = await mkdtemp(join(tmpdir(), 'pare-s3-spool-'))
   const url = `s3://blobs/some/prefix?endpoint=${encodeURIComponent(server.endpoint)}&region=us-east-1`
-  const store = await openBlobStore(url, { credentials, spoolRoot })
+  const store = await openBlobStore(url, { credentials: server.credentials, spoolRoot })
   const client = new S3Client({
     region: 'us-east-1',
     endpoint: server.endpoint,
     forcePathStyle: true,
-    credentials,
+    credentials: server.credentials,
     requestChecksumCalculation: 'WHEN_REQUIRED',
   })
   return {
@@ -67,14 +42,14 @@ describeBlobStore('an S3 bucket', async () => {
 })
 
 describe('an S3 bucket', () => {
-  let server: S3Server
+  let server: TestS3
   let spoolRoot: string
   let store: BlobStore
   beforeAll(async () => {
-    server = await startServer()
+    server = await startTestS3()
     spoolRoot = await mkdtemp(join(tmpdir(), 'pare-s3-spool-'))
     const url = `s3://blobs?endpoint=${encodeURIComponent(server.endpoint)}`
-    store = await openBlobStore(url, { credentials, spoolRoot })
+    store = await openBlobStore(url, { credentials: server.credentials, spoolRoot })
   })
   afterAll(async () => {
     await store.close()
@@ -98,15 +73,28 @@ describe('an S3 bucket', () => {
 
   it('tells a missing bucket apart from a missing blob', async () => {
     const url = `s3://elsewhere?endpoint=${encodeURIComponent(server.endpoint)}`
-    const lost = await openBlobStore(url, { credentials, spoolRoot })
+    const lost = await openBlobStore(url, { credentials: server.credentials, spoolRoot })
     await expect(lost.get('0'.repeat(64))).rejects.toMatchObject({ code: 'storage_unavailable' })
     await expect(lost.checkHealth()).rejects.toMatchObject({ code: 'storage_unavailable' })
     await lost.close()
   })
 
+  it('removes the spool of a process that was killed', async () => {
+    const { pid: deadPid } = spawnSync(process.execPath, ['-e', ''])
+    const left = join(spoolRoot, `${hostname()}~${deadPid}~x`)
+    await mkdir(left)
+    await writeFile(join(left, 'half'), 'half')
+    const next = await openBlobStore(`s3://blobs?endpoint=${encodeURIComponent(server.endpoint)}`, {
+      credentials: server.credentials,
+      spoolRoot,
+    })
+    await expect(stat(left)).rejects.toMatchObject({ code: 'ENOENT' })
+    await next.close()
+  })
+
   it('is unavailable, not empty, when nothing answers', async () => {
     const url = `s3://blobs?endpoint=http://127.0.0.1:${await freePort()}`
-    const lost = await openBlobStore(url, { credentials, spoolRoot })
+    const lost = await openBlobStore(url, { credentials: server.credentials, spoolRoot })
     await expect(lost.stat('0'.repeat(64))).rejects.toMatchObject({ code: 'storage_unavailable' })
     await lost.close()
   })

@@ -6,7 +6,7 @@
 // by the bucket's AbortIncompleteMultipartUpload lifecycle rule.
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -31,6 +31,7 @@ import type {
 } from './blob-store.js'
 import { storageErrors } from './errors.js'
 import { checkHash, hashFile, writeCheckedCopy, writeHashedFile } from './hashed-file.js'
+import { isOrphan, ownedName } from './process-owner.js'
 import { storageFailure } from './storage-failure.js'
 
 const MEBIBYTE = 1 << 20
@@ -88,7 +89,7 @@ export class S3BlobStore implements BlobStore {
         : { endpoint: options.endpoint, forcePathStyle: true }),
       ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
     })
-    const spool = await mkdtemp(join(options.spoolRoot ?? tmpdir(), 'pare-spool-'))
+    const spool = await makeSpool(options.spoolRoot ?? join(tmpdir(), 'pare-spool'))
     return new S3BlobStore(client, spool, options)
   }
 
@@ -202,6 +203,17 @@ export class S3BlobStore implements BlobStore {
       throw storageFailure(error, 'the blob store refused or did not answer')
     }
   }
+}
+
+/** A folder of this process's own, after those of processes that were killed are removed. */
+async function makeSpool(root: string): Promise<string> {
+  await mkdir(root, { recursive: true, mode: 0o700 })
+  for (const name of await readdir(root)) {
+    if (isOrphan(name)) await rm(join(root, name), { recursive: true, force: true })
+  }
+  const spool = join(root, ownedName())
+  await mkdir(spool, { mode: 0o700 })
+  return spool
 }
 
 /** A missing bucket is also a 404, but it is a fault of the set-up and not of the blob. */
