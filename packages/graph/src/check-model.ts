@@ -1,8 +1,9 @@
-// Rules, in the order of the checks:
+// Rules, in the order of the checks; where onnx.checker and onnxruntime are more lenient, so is this.
 // 1. Graph inputs, initializers and node outputs are each defined once (an initializer may share
-//    the name of a graph input: its default), and never shadow a name of an enclosing graph.
+//    the name of a graph input: its default). A node output never hides a name of an enclosing
+//    graph; inputs and initializers of a body may.
 // 2. Every name a node reads is defined before it, in its graph or an enclosing one.
-// 3. Graph outputs are defined, and no output is listed twice.
+// 3. Graph outputs are defined in the graph itself: a body does not return an outer value as it is.
 // 4. Node names, where given, are unique in their graph.
 // 5. Every domain that a node uses is imported.
 import { describeNode, nodeLabel } from './attributes.js'
@@ -14,8 +15,8 @@ export interface ModelFault {
   readonly code:
     | 'duplicate_value'
     | 'undefined_value'
+    | 'not_in_order'
     | 'undefined_output'
-    | 'duplicate_output'
     | 'duplicate_node_name'
     | 'domain_not_imported'
   readonly message: string
@@ -54,16 +55,23 @@ function domainsOf(imports: readonly OpsetImport[]): Set<string> {
 function checkGraph(graph: Graph, scope: Scope): void {
   const defined = new Set<string>()
   const where = `graph "${graph.name}"`
-  for (const input of graph.inputs) define(input.name, { defined, scope, where })
+  const own: Scope = { ...scope, outer: [] }
+  for (const input of graph.inputs) define(input.name, { defined, scope: own, where })
   const inputs = new Set(defined)
-  for (const name of graph.initializers.keys()) {
-    if (!inputs.has(name)) define(name, { defined, scope, where })
-  }
-  for (const { name } of graph.sparseInitializers) {
-    if (!inputs.has(name)) define(name, { defined, scope, where })
+  const initializers = [...graph.initializers.keys(), ...graph.sparseInitializers.map(nameOf)]
+  for (const name of initializers) {
+    if (!inputs.has(name)) define(name, { defined, scope: own, where })
   }
   checkNodes(graph.nodes, defined, scope)
-  checkOutputs(graph, defined, scope)
+  for (const { name } of graph.outputs) {
+    if (defined.has(name)) continue
+    const message = `${where} has an output "${name}" that nothing in it produces`
+    scope.faults.push({ code: 'undefined_output', message })
+  }
+}
+
+function nameOf({ name }: { readonly name: string }): string {
+  return name
 }
 
 function checkFunction(definition: FunctionDefinition, model: Model, faults: ModelFault[]): void {
@@ -84,8 +92,8 @@ function checkFunction(definition: FunctionDefinition, model: Model, faults: Mod
 
 function checkNodes(nodes: readonly Node[], defined: Set<string>, scope: Scope): void {
   const names = new Set<string>()
+  const isProducedLater = laterProducers(nodes)
   for (const node of nodes) {
-    const label = nodeLabel(node)
     if (node.name !== '' && names.has(node.name)) {
       fault(scope, node, 'duplicate_node_name', `two nodes are named "${node.name}"`)
     }
@@ -95,34 +103,30 @@ function checkNodes(nodes: readonly Node[], defined: Set<string>, scope: Scope):
       fault(scope, node, 'domain_not_imported', message)
     }
     for (const input of node.inputs) {
-      if (input === '' || defined.has(input) || scope.outer.some((names) => names.has(input))) {
-        continue
-      }
-      const message = `${describeNode(node)} reads "${input}", which nothing before it defines`
-      fault(scope, node, 'undefined_value', message)
+      if (input === '' || isVisible(input, defined, scope)) continue
+      const reads = `${describeNode(node)} reads "${input}"`
+      if (isProducedLater(input)) {
+        fault(scope, node, 'not_in_order', `${reads}, which only a later node produces`)
+      } else fault(scope, node, 'undefined_value', `${reads}, which nothing defines`)
     }
     for (const body of subgraphsOf(node)) {
       checkGraph(body, { ...scope, outer: [...scope.outer, defined] })
     }
-    for (const output of node.outputs) {
-      if (output !== '') define(output, { defined, scope, where: describeNode(node), node: label })
-    }
+    const definition = { defined, scope, where: describeNode(node), node: nodeLabel(node) }
+    for (const output of node.outputs) if (output !== '') define(output, definition)
   }
 }
 
-function checkOutputs(graph: Graph, defined: ReadonlySet<string>, scope: Scope): void {
-  const seen = new Set<string>()
-  for (const { name } of graph.outputs) {
-    // A body may return a value of an enclosing graph as it is.
-    if (!defined.has(name) && !scope.outer.some((names) => names.has(name))) {
-      const message = `graph "${graph.name}" has an output "${name}" that nothing produces`
-      scope.faults.push({ code: 'undefined_output', message })
-    }
-    if (seen.has(name) && scope.outer.length === 0) {
-      const message = `graph "${graph.name}" lists its output "${name}" twice`
-      scope.faults.push({ code: 'duplicate_output', message })
-    }
-    seen.add(name)
+function isVisible(name: string, defined: ReadonlySet<string>, { outer }: Scope): boolean {
+  return defined.has(name) || outer.some((names) => names.has(name))
+}
+
+/** Whether any of the nodes produces a name; collected when first asked, since most never ask. */
+function laterProducers(nodes: readonly Node[]): (name: string) => boolean {
+  let produced: ReadonlySet<string> | undefined
+  return (name) => {
+    produced ??= new Set(nodes.flatMap(({ outputs }) => outputs))
+    return produced.has(name)
   }
 }
 
@@ -134,7 +138,7 @@ interface Definition {
 }
 
 function define(name: string, { defined, scope, where, node }: Definition): void {
-  if (defined.has(name) || scope.outer.some((names) => names.has(name))) {
+  if (isVisible(name, defined, scope)) {
     scope.faults.push({
       code: 'duplicate_value',
       message: `${where} defines "${name}", which is defined already`,
