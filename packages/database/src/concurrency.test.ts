@@ -13,12 +13,19 @@ import { confirmCanceled, failStage, releaseStage } from './end-stage.js'
 import { errors } from './errors.js'
 import { listEvents } from './events.js'
 import { heartbeatStage } from './heartbeat.js'
-import { listJobs } from './jobs.js'
-import type { Doorbell } from './plan.js'
+import { getJob, listJobs } from './jobs.js'
+import type { Doorbell, JobPlan } from './plan.js'
 import { reconcile } from './reconcile.js'
 import { isTerminalJobState } from './states.js'
 import { createTestDatabase, type TestDatabase } from './testing.js'
-import { acceptTestJob, complete, createTestProject, testPlan } from './testing-job.js'
+import {
+  acceptTestJob,
+  claim,
+  complete,
+  createTestProject,
+  testPlan,
+  type TestProject,
+} from './testing-job.js'
 import { createWebhookEndpoint } from './webhook-endpoints.js'
 import { listWebhookMessagesOfJob } from './webhook-messages.js'
 
@@ -122,6 +129,65 @@ test('many workers, faults and cancels: every promise of the ledger holds', asyn
   )
   expect(owners.rows).toEqual([])
   expect(new Set(jobs.map(({ state }) => state)).has('succeeded')).toBe(true)
+})
+
+/** Two stages that need nothing of each other, and one that needs both. */
+function forkedPlan(project: TestProject, seed: number): JobPlan {
+  const plan = testPlan(project, seed)
+  const model = { role: 'model', from: { blob: project.modelSha256 } }
+  const join = (stage: string) => ({ role: stage, from: { stage, role: 'model' } })
+  return {
+    ...plan,
+    stages: [
+      { name: 'left', kind: 'prepare', params: { side: 'left' }, inputs: [model] },
+      { name: 'right', kind: 'prepare', params: { side: 'right' }, inputs: [model] },
+      { name: 'join', kind: 'report', params: {}, inputs: [join('left'), join('right')] },
+    ],
+    artifacts: [{ stage: 'join', role: 'report', kind: 'report', name: 'report.json' }],
+  }
+}
+
+async function countEvents(jobId: string, type: string): Promise<number> {
+  const events = await listEvents(db.pool, { jobId, limit: 1000 })
+  return events.filter((event) => event.type === type).length
+}
+
+test('stages that run side by side start the job once, and the last to end moves it on', async () => {
+  const project = await createTestProject(db.pool)
+  for (let seed = 0; seed < 12; seed++) {
+    const { job, ready } = await acceptTestJob(db.pool, project, {
+      plan: forkedPlan(project, seed),
+    })
+    const claims = await Promise.all(ready.map((bell) => claim(db.pool, bell)))
+    expect(claims).toHaveLength(2)
+    expect(await countEvents(job.id, 'job.started')).toBe(1)
+    const ends = await Promise.all(claims.map((claimed) => complete(db.pool, claimed)))
+    const next = ends.flatMap((end) => end.ready)
+    expect(next).toMatchObject([{ kind: 'report' }])
+    await complete(db.pool, await claim(db.pool, next[0]!))
+    expect(await getJob(db.pool, job)).toMatchObject({ state: 'succeeded' })
+  }
+})
+
+test('a cancel that meets the last result lets one of them win, never both', async () => {
+  const project = await createTestProject(db.pool)
+  const { projectId } = project
+  for (let seed = 0; seed < 12; seed++) {
+    const { job, ready } = await acceptTestJob(db.pool, project, {
+      plan: forkedPlan(project, seed),
+    })
+    const claims = await Promise.all(ready.map((bell) => claim(db.pool, bell)))
+    const bells = await Promise.all(claims.map((claimed) => complete(db.pool, claimed)))
+    const last = await claim(db.pool, bells.flatMap((end) => end.ready)[0]!)
+    const [canceled] = await Promise.allSettled([
+      withTransaction(db.pool, (tx) => cancelJob(tx, { projectId, jobId: job.id })),
+      complete(db.pool, last),
+    ])
+    const ended = await getJob(db.pool, job)
+    expect(ended?.state).toBe(canceled.status === 'fulfilled' ? 'canceled' : 'succeeded')
+    const ends = ['succeeded', 'canceled'].map((state) => countEvents(job.id, `job.${state}`))
+    expect((await Promise.all(ends)).sort()).toEqual([0, 1])
+  }
 })
 
 test('retries of one failed job at once are separate jobs that share the work', async () => {

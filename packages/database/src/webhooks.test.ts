@@ -153,6 +153,19 @@ test('two senders never hold one delivery, and a lease that ended is due again',
   expect(await listAttempts(db.pool, first.deliveryId)).toHaveLength(1)
 })
 
+test('a sender does not wait for another one that is just taking its share', async () => {
+  const project = await createTestProject(db.pool)
+  const endpoint = await endpointOf(project)
+  await send(project)
+  await send(project)
+  await withTransaction(db.pool, async (tx) => {
+    const [mine] = await claimDueDeliveries(tx, { limit: 1, leaseMs: 60_000 })
+    const theirs = await claimDueDeliveries(db.pool, { limit: 100, leaseMs: 60_000 })
+    expect(theirs.some(({ endpointId }) => endpointId === endpoint.id)).toBe(true)
+    expect(theirs.map(({ deliveryId }) => deliveryId)).not.toContain(mine?.deliveryId)
+  })
+})
+
 test('a slow endpoint holds no more than its share of the senders', async () => {
   const project = await createTestProject(db.pool)
   const slow = await endpointOf(project)
