@@ -1,8 +1,8 @@
-import { evaluate as evaluateModels } from '@pare/evaluation'
+import { evaluate as evaluateModels, type EvaluationProgress } from '@pare/evaluation'
 import { measureMemory } from '@pare/evaluation/node'
 
 import type { Metric } from '../job-request.js'
-import type { JsonObject, StageContext, StageResult } from './stage.js'
+import type { JsonObject, StageContext, StageProgress, StageResult } from './stage.js'
 import { openStageData } from './stage-data.js'
 import { inputOf, readInput, writeJson } from './stage-files.js'
 
@@ -41,7 +41,7 @@ export async function evaluate(context: StageContext): Promise<StageResult> {
           ...(labels === undefined ? {} : { labels }),
           ...request,
         }),
-      onProgress: context.onProgress,
+      onProgress: (progress) => context.onProgress(percentOf(progress)),
     })
     const { primary, ratios } = evaluation
     return {
@@ -57,4 +57,15 @@ export async function evaluate(context: StageContext): Promise<StageResult> {
   } finally {
     await close()
   }
+}
+
+/** Judging on the data takes about this share of the time; the measurements take the rest. */
+const JUDGING_PERCENT = 50
+
+/** One scale for all of it, so that progress only grows. */
+function percentOf({ done, total, unit, message }: EvaluationProgress): StageProgress {
+  const share = total === 0 ? 0 : done / total
+  const percent =
+    unit === 'samples' ? share * JUDGING_PERCENT : JUDGING_PERCENT + share * (99 - JUDGING_PERCENT)
+  return { done: Math.round(percent), total: 100, unit: 'percent', message }
 }
