@@ -1,8 +1,11 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 import { checkModel } from './check-model.js'
 import { editGraph } from './graph-editor.js'
+import type { Graph } from './model.js'
 import { model } from './testing.js'
+import { subgraphsOf } from './walk.js'
 
 const chain = () =>
   model()
@@ -89,5 +92,187 @@ describe('GraphEditor', () => {
     expect(source('a').opType).toBe('Exp')
     expect(source('b').opType).toBe('Relu')
     expect(source('c').inputs[0]).toBe(made.get('Exp'))
+  })
+})
+
+describe('names and tensors', () => {
+  it('makes fresh names that nothing in the model uses, bodies included', () => {
+    const body = model()
+      .floats('w_1', [1], [1])
+      .node('Add', ['x', 'w_1'], ['z'])
+      .output('z')
+      .graph()
+    const before = model()
+      .input('x')
+      .input('c', 'bool', [])
+      .floats('w', [1], [1])
+      .node('If', ['c'], ['y'], { then_branch: body, else_branch: body })
+      .named('if')
+      .output('y')
+      .build()
+    const editor = editGraph(before)
+    const tensor = before.graph.initializers.get('w')!
+    expect(editor.addInitializer('w', tensor)).toBe('w_2')
+    expect(editor.uniqueName('w')).toBe('w_3')
+    expect(editor.uniqueName('new')).toBe('new')
+    const node = editor.addNode({ opType: 'Relu', inputs: ['x'], name: 'if' })
+    expect(node.name).toBe('if_1')
+    expect(editor.finish().graph.initializers.get('w')).toBe(tensor)
+  })
+
+  it('removes initializers that nothing reads, on demand', () => {
+    const before = model()
+      .input('x')
+      .input('unused', 'float32', [1])
+      .floats('unused', [1], [1])
+      .floats('used', [1], [1])
+      .floats('shown', [1], [1])
+      .node('Add', ['x', 'used'], ['y'])
+      .output('y')
+      .output('shown')
+      .build()
+    const editor = editGraph(before)
+    expect(editor.removeUnusedInitializers()).toEqual(['unused'])
+    const { graph } = editor.finish()
+    expect([...graph.initializers.keys()]).toEqual(['used', 'shown'])
+    expect(graph.inputs.map(({ name }) => name)).toEqual(['x'])
+  })
+
+  it('forgets declared types of values that are gone', () => {
+    const before = model()
+      .input('x')
+      .value('a', 'float32', [2])
+      .node('Relu', ['x'], ['a'])
+      .node('Exp', ['a'], ['y'])
+      .output('y')
+      .build()
+    const editor = editGraph(before)
+    editor.replaceUses('a', 'x')
+    editor.removeNode(before.graph.nodes[0]!)
+    expect(editor.finish().graph.valueInfo).toEqual([])
+  })
+})
+
+describe('editing nodes', () => {
+  it('replaces one node by several that make its outputs', () => {
+    const before = chain()
+    const editor = editGraph(before)
+    editor.replaceNode(before.graph.nodes[1]!, [
+      { opType: 'Neg', inputs: ['a'], outputs: ['n'] },
+      { opType: 'Neg', inputs: ['n'] },
+    ])
+    const after = editor.finish()
+    checkModel(after)
+    expect(edges(after)).toEqual(['x>Relu>a', 'a>Neg>n', 'n>Neg>b', 'b>Exp>y'])
+  })
+
+  it('takes any earlier version of a node for the node', () => {
+    const before = chain()
+    const editor = editGraph(before)
+    const relu = before.graph.nodes[0]!
+    editor.updateNode(relu, { opType: 'Sigmoid' })
+    const abs = editor.insertBefore(relu, { opType: 'Abs', inputs: ['x'] })
+    editor.setInput(relu, 0, abs.outputs[0]!)
+    expect(editor.current(relu)?.opType).toBe('Sigmoid')
+    const after = editor.finish()
+    checkModel(after)
+    expect(after.graph.nodes.map(({ opType }) => opType)).toEqual([
+      'Abs',
+      'Sigmoid',
+      'Identity',
+      'Exp',
+    ])
+  })
+
+  it('refuses a node that was removed or never was there', () => {
+    const before = chain()
+    const editor = editGraph(before)
+    const node = before.graph.nodes[1]!
+    editor.removeNode(node)
+    expect(editor.current(node)).toBeUndefined()
+    for (const foreign of [node, chain().graph.nodes[0]!]) {
+      expect(() => editor.removeNode(foreign)).toThrow(
+        expect.objectContaining({ code: 'graph_edit_invalid' }),
+      )
+    }
+  })
+
+  it('puts nodes into order and refuses a circle', () => {
+    const editor = editGraph(chain())
+    const late = editor.addNode({ opType: 'Neg', inputs: ['x'] })
+    const relu = editor.producer('a')!
+    editor.setInput(relu, 0, late.outputs[0]!)
+    expect(editor.finish().graph.nodes.map(({ opType }) => opType)).toEqual([
+      'Neg',
+      'Relu',
+      'Identity',
+      'Exp',
+    ])
+    editor.setInput(relu, 0, 'y')
+    expect(() => editor.finish()).toThrow(expect.objectContaining({ code: 'graph_edit_invalid' }))
+  })
+})
+
+describe('edits that must not change the result', () => {
+  /** Values are texts: what an operator does to its inputs, Identity nothing. */
+  const evaluate = (graph: Graph, outer: ReadonlyMap<string, string> = new Map()): string[] => {
+    const values = new Map(outer)
+    for (const { name } of graph.inputs) values.set(name, name)
+    const read = (name: string) => values.get(name)!
+    for (const node of graph.nodes) {
+      const inputs = node.inputs.map(read).join(',')
+      const bodies = subgraphsOf(node).map((body) => evaluate(body, values).join(','))
+      const made = `${node.opType}(${[inputs, ...bodies].join(';')})`
+      values.set(node.outputs[0]!, node.opType === 'Identity' ? inputs : made)
+    }
+    return graph.outputs.map(({ name }) => read(name))
+  }
+
+  const picks = fc.array(fc.nat({ max: 1000 }), { minLength: 3, maxLength: 30 })
+
+  /** A graph of Neg, Identity, Add and If over the values before them. */
+  const grow = (choices: readonly number[]) => {
+    const builder = model().input('x').input('c', 'bool', [])
+    const values = ['x']
+    const value = (choice: number) => values[choice % values.length]!
+    choices.forEach((choice, i) => {
+      const [a, b, out] = [value(choice), value(choice * 7 + 1), `v${i}`]
+      const body = model({ name: 'body' })
+        .node('Add', [a, b], [`${out}_z`])
+        .output(`${out}_z`)
+      if (choice % 4 === 0) builder.node('Neg', [a], [out])
+      else if (choice % 4 === 1) builder.node('Identity', [a], [out])
+      else if (choice % 4 === 2) builder.node('Add', [a, b], [out])
+      else builder.node('If', ['c'], [out], { then_branch: body.graph() })
+      values.push(out)
+    })
+    for (const name of new Set([values.at(-1)!, values.at(-2)!, values[1]!])) builder.output(name)
+    return builder.build()
+  }
+
+  it('removing and inserting Identity nodes anywhere', () => {
+    fc.assert(
+      fc.property(picks, picks, (choices, edits) => {
+        const before = grow(choices)
+        const editor = editGraph(before)
+        for (const edit of edits) {
+          const nodes = editor.nodes()
+          const node = nodes[edit % nodes.length]!
+          const [output] = node.outputs
+          if (node.opType === 'Identity' && edit % 2 === 0) {
+            editor.replaceUses(output!, node.inputs[0]!)
+            editor.removeNode(node)
+          } else {
+            const added = editor.addNode({ opType: 'Identity', inputs: [output!] })
+            editor.replaceUses(output!, added.outputs[0]!, { except: [added] })
+          }
+        }
+        const after = editor.finish()
+        checkModel(after)
+        expect(after.graph.outputs).toEqual(before.graph.outputs)
+        expect(evaluate(after.graph)).toEqual(evaluate(before.graph))
+      }),
+      { numRuns: 500 },
+    )
   })
 })
