@@ -2,7 +2,8 @@ import { model } from '@pare/graph/testing'
 import { describe, expect, it } from 'vitest'
 
 import { observationPoints } from './observation-points.js'
-import { randomValues } from './testing.js'
+import { quantizeStatic } from './quantize-static.js'
+import { calibrated, randomTensor, randomValues, runModel, sqnr } from './testing.js'
 
 const built = model({ opset: 17 })
   .input('x', 'float32', ['n', 8, 6, 6])
@@ -16,12 +17,24 @@ const built = model({ opset: 17 })
   .output('y')
   .build()
 
+const feeds = { x: randomTensor([4, 8, 6, 6], 3) }
+
 describe('observationPoints', () => {
   it('names what will be quantized: no folded value, no shared one, no float output', () => {
     expect(observationPoints(built)).toEqual(['x', 'r', 'p'])
   })
 
-  it('asks for the value before a Relu that symmetric activations keep', () => {
-    expect(observationPoints(built, { symmetric: true })).toContain('a')
+  it.each([
+    { symmetric: true },
+    { symmetric: true, activationType: 'int8' },
+    { opTypesToQuantize: ['Gemm'] },
+    { opTypesToQuantize: ['Conv'] },
+    { perChannel: false },
+  ] as const)('of the defaults serve %o as well', async (options) => {
+    const statistics = await calibrated(built, [feeds])
+    const { model: quantized, diagnostics } = quantizeStatic(built, statistics, options)
+    expect(diagnostics.map(({ code }) => code)).not.toContain('no_calibration_range')
+    const [before, after] = [await runModel(built, feeds), await runModel(quantized, feeds)]
+    expect(sqnr(before['y']!, after['y']!)).toBeGreaterThan(25)
   })
 })

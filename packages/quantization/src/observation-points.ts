@@ -1,5 +1,6 @@
 // Which tensors a static quantization needs to know the range of.
 import type { Model } from '@pare/graph'
+import { foldableActivation } from '@pare/passes'
 
 import { type QuantizeStaticOptions, resolveStaticOptions } from './options.js'
 import { planPlacement } from './placement.js'
@@ -7,12 +8,17 @@ import { placementPolicy } from './placement-policy.js'
 
 /**
  * The values to observe for `quantizeStatic(model, statistics, options)`, in graph order. Only what
- * would be quantized: every further value costs a pass over its data in each batch.
+ * would be quantized: every further value costs a pass over its data in each batch. The points of
+ * the default options serve all others too, since no option quantizes more.
  */
 export function observationPoints(
   model: Model,
   options: QuantizeStaticOptions = {},
 ): readonly string[] {
   const policy = placementPolicy(model, resolveStaticOptions(options), undefined)
-  return [...new Set(planPlacement(model, policy).owners.values())]
+  const { owners, index } = planPlacement(model, policy)
+  const behindClamps = [...owners.values()].map((value) => {
+    return foldableActivation(value, index)?.output ?? value
+  })
+  return [...new Set(behindClamps)]
 }

@@ -2,6 +2,7 @@
 import type { CalibrationStatistics } from '@pare/calibration'
 import { indexGraph, type Model, type Node, onnxOpset } from '@pare/graph'
 import { opFacts, sharesQuantization } from '@pare/ops'
+import { foldableActivation } from '@pare/passes'
 
 import { type StaysFloat, staysFloat } from './decision.js'
 import type { ResolvedStaticOptions } from './options.js'
@@ -63,8 +64,10 @@ function isArithmetic(node: Node): boolean {
 }
 
 /**
- * The calibrated range of a value. A value that only moves what another holds (Reshape, MaxPool, …)
- * has the other's range, where it was not observed itself.
+ * The calibrated range of a value. Where it was not observed itself:
+ * - a value that only moves what another holds (Reshape, MaxPool, …) has the other's range;
+ * - a value that only a Relu or Clip reads has the range of what that lets through: the rest is cut
+ *   off either way.
  */
 export function calibratedRanges(model: Model, statistics: CalibrationStatistics): RangeOf {
   const index = indexGraph(model.graph)
@@ -72,6 +75,8 @@ export function calibratedRanges(model: Model, statistics: CalibrationStatistics
   const rangeOf = (value: string): RealRange | undefined => {
     const observed = statistics.tensors[value]
     if (observed !== undefined) return observed.state.range
+    const activation = foldableActivation(value, index)
+    if (activation !== undefined) return rangeOf(activation.output)
     const producer = index.producer(value)
     if (producer === undefined || !sharesQuantization(producer, opset)) return undefined
     return rangeOf(producer.inputs[0]!)
