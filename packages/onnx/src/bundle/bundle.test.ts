@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { CodedError } from '@pare/errors'
+import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 import { decodeModel } from '../decode/decode-model.js'
@@ -21,6 +22,7 @@ import { scanModel } from '../scan/scan-model.js'
 import {
   bytes,
   externalTensor,
+  float32,
   func,
   functionBomb,
   graph,
@@ -29,6 +31,7 @@ import {
   modelBytes,
   node,
   RELU,
+  tensor,
   tensorAttribute,
 } from '../scan/testing.js'
 import { canonicalizeModel } from './canonicalize-model.js'
@@ -306,3 +309,50 @@ describe('the canonical form', () => {
     expect(scanModel(once).ops).toEqual(scanModel(noisy).ops)
   })
 })
+
+describe('damaged models', () => {
+  it('that pass the scanner are decoded, or refused with a code, and never break the decoder', () => {
+    const whole = concat(
+      modelBytes({
+        nodes: [
+          RELU,
+          node({
+            op: 'Constant',
+            outputs: ['c'],
+            attributes: [tensorAttribute('value', tensor({ dims: [2], raw: new Uint8Array(8) }))],
+          }),
+        ],
+        initializers: [tensor({ name: 'w', dims: [1, 2], fields: [float32(4, 1), float32(4, 2)] })],
+        inputs: ['x'],
+        outputs: ['y'],
+        functions: [func({ name: 'f', nodes: [RELU] })],
+      }),
+      bytes(14, [bytes(1, 'key'), bytes(2, 'value')]),
+    )
+    let accepted = 0
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 3 }),
+        (damage) => {
+          const model = Uint8Array.from(whole)
+          for (const [at, value] of damage) model[at] = value
+          if (outcome(() => scanModel(model)) !== 'done') return
+          accepted += 1
+          const decoded = outcome(() => encodeModel(canonicalizeModel(decodeModel(model))))
+          expect(decoded).not.toBe('uncoded')
+        },
+      ),
+      { numRuns: 2_000, seed: 11 },
+    )
+    expect(accepted).toBeGreaterThan(100)
+  })
+})
+
+function outcome(work: () => unknown): 'done' | 'coded' | 'uncoded' {
+  try {
+    work()
+    return 'done'
+  } catch (error) {
+    return error instanceof CodedError ? 'coded' : 'uncoded'
+  }
+}

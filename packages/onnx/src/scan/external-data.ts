@@ -27,7 +27,7 @@ export function readExternalEntry(
   tensorPlace: Place,
   entries: ExternalEntries,
 ): void {
-  const place = child(tensorPlace, `external_data[${field.index}]`, field, 1)
+  const place = child(tensorPlace, 'external_data', field, { index: field.index, nameField: 1 })
   let key = ''
   let value = ''
   readMessage(context, STRING_ENTRY, place, (entry) => {

@@ -49,7 +49,7 @@ const GIB = 2 ** 30
 
 export const DEFAULT_SCAN_LIMITS: ScanLimits = {
   maxFileBytes: 2 * GIB - 1,
-  maxFields: 20_000_000,
+  maxFields: 10_000_000,
   maxNodes: 100_000,
   maxInitializers: 100_000,
   maxFunctions: 4_096,

@@ -8,6 +8,8 @@ import { type ByteRange, WireReader } from './wire-reader.js'
 export interface Place {
   readonly parent?: Place
   readonly label: string
+  /** Place in a list, shown as `label[index]`. */
+  readonly index?: number
   /** How the label joins its parent. */
   readonly joint: '.' | ' → '
   readonly range: ByteRange
@@ -24,7 +26,8 @@ export function describePlace(place: Place, source: ByteSource): string {
     place.nameField === undefined
       ? ''
       : peekText(source, place.nameRange ?? place.range, place.nameField)
-  const own = name === '' ? place.label : `${place.label} '${name}'`
+  const label = place.index === undefined ? place.label : `${place.label}[${place.index}]`
+  const own = name === '' ? label : `${label} '${name}'`
   return place.parent === undefined || place.parent.label === ''
     ? own
     : `${describePlace(place.parent, source)}${place.joint}${own}`

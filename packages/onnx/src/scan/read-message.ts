@@ -30,7 +30,8 @@ export function readMessage(
 ): void {
   const { reader, counts, limits } = context
   const { end } = place.range
-  const seen = new Map<string, number>()
+  // By field number: how often the field occurred.
+  const seen: number[] = []
   reader.position = place.range.start
   while (reader.position < end) {
     counts.fields += 1
@@ -38,11 +39,11 @@ export function readMessage(
       throw refuse(context, 'model_too_complex', place, `more than ${limits.maxFields} fields`)
     }
     const rule = readTag(context, schema, place)
-    const index = seen.get(rule.rule.name) ?? 0
+    const index = seen[rule.number] ?? 0
     if (index > 0 && rule.rule.count === undefined) {
       throw refuse(context, 'duplicate_field', place, `field ${rule.rule.name} occurs twice`)
     }
-    seen.set(rule.rule.name, index + 1)
+    seen[rule.number] = index + 1
     const field = wireGuard(context, place, () => readPayload(context, rule, end, index))
     onField(field)
     reader.position = field.end
@@ -51,6 +52,7 @@ export function readMessage(
 
 interface TaggedRule {
   readonly rule: FieldRule
+  readonly number: number
   readonly wire: number
 }
 
@@ -77,7 +79,7 @@ function readTag(context: ScanContext, schema: MessageSchema, place: Place): Tag
     const reason = `field ${rule.name} at byte ${at} has wire type ${wire}`
     throw refuse(context, 'wire_type_mismatch', place, reason)
   }
-  return { rule, wire }
+  return { rule, number, wire }
 }
 
 function readPayload(
@@ -139,7 +141,9 @@ export function readName(context: ScanContext, field: WireField, place: Place): 
     const reason = `${field.name} has ${length} bytes, the limit is ${context.limits.maxNameBytes}`
     throw refuse(context, 'string_too_long', place, reason)
   }
-  const text = decodeUtf8(wireGuard(context, place, () => context.reader.copy(field)))
+  const bytes = wireGuard(context, place, () => context.reader.view(field))
+  if (isPlainAscii(bytes)) return String.fromCharCode(...bytes)
+  const text = decodeUtf8(bytes)
   if (text === undefined) {
     throw refuse(context, 'invalid_text', place, `${field.name} is not valid UTF-8`)
   }
@@ -158,6 +162,13 @@ export function checkText(context: ScanContext, field: WireField, place: Place):
     const reason = `${field.name} has ${length} bytes, the limit is ${context.limits.maxTextBytes}`
     throw refuse(context, 'string_too_long', place, reason)
   }
+}
+
+const LONGEST_PLAIN_NAME = 256
+
+/** Nearly all names are short and plain; they need no decoder. */
+function isPlainAscii(bytes: Uint8Array): boolean {
+  return bytes.length <= LONGEST_PLAIN_NAME && bytes.every((byte) => byte >= 0x20 && byte < 0x7f)
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

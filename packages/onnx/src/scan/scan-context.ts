@@ -58,12 +58,17 @@ export function refuse(
   })
 }
 
-export function child(parent: Place, label: string, range: ByteRange, nameField?: number): Place {
-  return {
-    parent,
-    label,
-    joint: '.',
-    range,
-    ...(nameField === undefined ? {} : { nameField }),
-  }
+interface ChildOptions {
+  readonly index?: number
+  readonly nameField?: number
+}
+
+/** A message inside the one of `parent`. */
+export function child(
+  parent: Place,
+  label: string,
+  range: ByteRange,
+  options: ChildOptions = {},
+): Place {
+  return { parent, label, joint: '.', range, ...options }
 }

@@ -36,7 +36,12 @@ export function scanFunction(
   readMessage(context, FUNCTION, place, (field) => {
     switch (field.name) {
       case 'node': {
-        scanNode(context, child(place, `node[${field.index}]`, field, 3), site, names.outputs)
+        scanNode(
+          context,
+          child(place, 'node', field, { index: field.index, nameField: 3 }),
+          site,
+          names.outputs,
+        )
         return
       }
       case 'opset_import': {
@@ -47,7 +52,10 @@ export function scanFunction(
         scanAttribute(context, attributePlace(place, field), site)
         return
       case 'value_info':
-        scanValueInfo(context, child(place, `value_info[${field.index}]`, field, 1))
+        scanValueInfo(
+          context,
+          child(place, 'value_info', field, { index: field.index, nameField: 1 }),
+        )
         return
       default: {
         readText(context, place, field, names)

@@ -4,7 +4,8 @@ import { canonicalDomain, CONTROL_FLOW_OPS } from './known-ops.js'
 import { partOf, type Place } from './place.js'
 import { checkText, readMessage, readName, type WireField } from './read-message.js'
 import { child, refuse, type ScanContext } from './scan-context.js'
-import { readInts, scanSparseTensor, scanTensor, type TensorFacts } from './scan-tensor.js'
+import { scanSparseTensor } from './scan-sparse-tensor.js'
+import { readInts, scanTensor, type TensorFacts } from './scan-tensor.js'
 import { scanType, scanValueInfo } from './scan-type.js'
 import { type ConstantScope, makesShape } from './static-claims.js'
 import { ATTRIBUTE, GRAPH, NODE } from './wire-schema.js'
@@ -34,7 +35,7 @@ export function scanGraph(context: ScanContext, place: Place, site: Site): void 
     site.scope.constants.set(facts.name, facts)
   }
   readMessage(context, GRAPH, place, (field) => {
-    const at = child(place, `${field.name}[${field.index}]`, field)
+    const at = child(place, field.name, field, { index: field.index })
     switch (field.name) {
       case 'node': {
         scanNode(context, { ...at, nameField: 3 }, site, names.outputs)
@@ -247,7 +248,6 @@ export function scanAttribute(context: ScanContext, place: Place, site: Site): A
   const ints: bigint[] = []
   let skipped = 0
   readMessage(context, ATTRIBUTE, place, (field) => {
-    const inner = child(place, field.name, field, 8)
     switch (field.name) {
       case 'name':
         name = readName(context, field, place)
@@ -258,7 +258,7 @@ export function scanAttribute(context: ScanContext, place: Place, site: Site): A
       case 't':
       case 'tensors':
         skipped += field.end - field.start
-        tensor = scanTensor(context, { ...inner, label: 'tensor' })
+        tensor = scanTensor(context, child(place, 'tensor', field, { nameField: 8 }))
         return
       case 'sparse_tensor':
       case 'sparse_tensors':

@@ -192,7 +192,7 @@ function scanMainGraph(
 function scanFunctions(context: ScanContext, root: Place, parts: ModelParts): Map<string, Body> {
   const functions = new Map<string, Body>()
   for (const [index, range] of parts.functions.entries()) {
-    scanFunction(context, child(root, `functions[${index}]`, range, 1), functions)
+    scanFunction(context, child(root, 'functions', range, { index, nameField: 1 }), functions)
   }
   context.counts.functions = functions.size
   return functions
@@ -201,7 +201,7 @@ function scanFunctions(context: ScanContext, root: Place, parts: ModelParts): Ma
 /** Nothing reads training_info, but a decoder walks it: its graphs obey the same limits. */
 function scanTrainingInfo(context: ScanContext, root: Place, parts: ModelParts): void {
   for (const [index, range] of parts.trainingInfo.entries()) {
-    const place = child(root, `training_info[${index}]`, range)
+    const place = child(root, 'training_info', range, { index })
     readMessage(context, TRAINING_INFO, place, (field) => {
       if (field.name !== 'initialization' && field.name !== 'algorithm') {
         checkText(context, field, place)

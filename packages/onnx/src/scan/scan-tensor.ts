@@ -6,8 +6,8 @@ import { ELEMENT_TYPES, type ElementType, storedBytes } from './element-types.js
 import { checkExternalData, type ExternalEntries, readExternalEntry } from './external-data.js'
 import type { Place } from './place.js'
 import { checkText, readMessage, readName, type WireField, wireGuard } from './read-message.js'
-import { child, refuse, type ScanContext } from './scan-context.js'
-import { SPARSE_TENSOR, TENSOR } from './wire-schema.js'
+import { refuse, type ScanContext } from './scan-context.js'
+import { TENSOR } from './wire-schema.js'
 
 /** Longest integer tensor whose values are kept. */
 const MAX_KEPT_VALUES = 64
@@ -158,7 +158,7 @@ export function readInts(
   })
 }
 
-function checkRank(context: ScanContext, place: Place, dims: readonly bigint[]): void {
+export function checkRank(context: ScanContext, place: Place, dims: readonly bigint[]): void {
   if (dims.length <= context.limits.maxTensorRank) return
   const reason = `more than ${context.limits.maxTensorRank} dimensions`
   throw refuse(context, 'tensor_rank_too_large', place, reason)
@@ -256,53 +256,6 @@ function rawInts(
   return Array.from({ length: bytes.length / width }, (_, index) =>
     width === 8 ? view.getBigInt64(index * 8, true) : BigInt(view.getInt32(index * 4, true)),
   )
-}
-
-/** A sparse tensor is made dense when loaded, so its dense size is what counts. */
-export function scanSparseTensor(context: ScanContext, place: Place): TensorFacts {
-  const dims: bigint[] = []
-  let values: TensorFacts | undefined
-  let indices: TensorFacts | undefined
-  readMessage(context, SPARSE_TENSOR, place, (field) => {
-    if (field.name === 'values') values = scanTensor(context, child(place, 'values', field, 8))
-    else if (field.name === 'indices')
-      indices = scanTensor(context, child(place, 'indices', field, 8))
-    else {
-      readInts(context, place, field, { into: dims, limit: context.limits.maxTensorRank })
-      checkRank(context, place, dims)
-    }
-  })
-  if (values === undefined || indices === undefined) {
-    throw refuse(context, 'tensor_size_mismatch', place, 'values or indices are missing')
-  }
-  checkSparseShape(context, place, { values, indices, dims })
-  const elements = elementCount(context, place, dims)
-  checkClaim(context, place, storedBytes(values.elementType, elements))
-  return { name: values.name, elementType: values.elementType, dims, elements }
-}
-
-interface SparseParts {
-  readonly values: TensorFacts
-  readonly indices: TensorFacts
-  readonly dims: readonly bigint[]
-}
-
-function checkSparseShape(context: ScanContext, place: Place, parts: SparseParts): void {
-  const { values, indices, dims } = parts
-  const stored = values.elements
-  const isLinear = indices.dims.length === 1 && indices.elements === stored
-  const isCoordinates =
-    indices.dims.length === 2 &&
-    indices.dims[0] === stored &&
-    indices.dims[1] === BigInt(dims.length)
-  if (
-    indices.elementType.name !== 'int64' ||
-    values.dims.length > 1 ||
-    !(isLinear || isCoordinates)
-  ) {
-    const reason = `${stored} values do not go with indices [${indices.dims.join(', ')}]`
-    throw refuse(context, 'tensor_size_mismatch', place, reason)
-  }
 }
 
 /** Refuses bytes that a few bytes of the file would make somebody allocate. */

@@ -89,6 +89,14 @@ export class WireReader {
     return { start: this.position, end: stop }
   }
 
+  /** The bytes of a range, valid until the next read; without a copy if the window holds them. */
+  view(range: ByteRange): Uint8Array {
+    const start = range.start - this.#windowStart
+    const end = range.end - this.#windowStart
+    const isInside = start >= 0 && end <= this.#window.length
+    return isInside ? this.#window.subarray(start, end) : this.copy(range)
+  }
+
   /** Copies a range; the caller has checked its length against a limit. */
   copy(range: ByteRange): Uint8Array {
     const out = new Uint8Array(range.end - range.start)
@@ -103,20 +111,19 @@ export class WireReader {
   /** Counts the varints of a packed field without building their values. */
   countVarints(range: ByteRange): number {
     let count = 0
-    let run = 0
+    // Bytes so far of a varint that has not ended yet.
+    let open = 0
     for (let at = range.start; at < range.end;) {
       const chunk = this.#chunk(at, range.end)
-      for (const byte of chunk) {
-        run += 1
-        if (run > MAX_VARINT_BYTES) throw new WireError('varint_too_long', at)
-        if (byte < 0x80) {
+      for (let index = 0; index < chunk.length; index++) {
+        if (chunk[index]! < 0x80) {
           count += 1
-          run = 0
-        }
+          open = 0
+        } else if (++open === MAX_VARINT_BYTES) throw new WireError('varint_too_long', at + index)
       }
       at += chunk.length
     }
-    if (run !== 0) throw new WireError('overrun', range.end)
+    if (open !== 0) throw new WireError('overrun', range.end)
     return count
   }
 
