@@ -52,6 +52,11 @@ export function createPool(options: PoolOptions): Pool {
 export async function withTransaction<T>(pool: Pool, fn: (tx: Tx) => Promise<T>): Promise<T> {
   const client = await pool.connect()
   let broken: Error | undefined
+  // The pool listens to idle connections only: without this a cut one would end the process.
+  const onError = (error: Error): void => {
+    broken = error
+  }
+  client.on('error', onError)
   try {
     await client.query('BEGIN')
     const result = await fn(client as Tx)
@@ -64,6 +69,7 @@ export async function withTransaction<T>(pool: Pool, fn: (tx: Tx) => Promise<T>)
     })
     throw error
   } finally {
+    client.off('error', onError)
     client.release(broken)
   }
 }

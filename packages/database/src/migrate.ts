@@ -14,6 +14,8 @@ export async function migrate(
   { dir = MIGRATIONS_DIR }: { readonly dir?: string } = {},
 ): Promise<readonly string[]> {
   const client = new pg.Client({ connectionString, application_name: 'pare:migrate' })
+  // The statement that fails says so; a cut connection must not end the process besides.
+  client.on('error', ignore)
   await client.connect()
   try {
     const applied = await runner({

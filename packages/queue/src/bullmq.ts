@@ -105,6 +105,8 @@ export function openRedisDoorbell(
 /** Creates or updates BullMQ's schema, under its advisory lock, so any number may start at once. */
 async function migrate(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })
+  // A query that fails says so itself; a cut connection must not end the process besides.
+  client.on('error', () => undefined)
   try {
     await client.connect()
     await runMigrations(client, POSTGRES_SCHEMA)
