@@ -10,6 +10,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import {
   DeleteObjectCommand,
@@ -38,6 +39,8 @@ const MEBIBYTE = 1 << 20
 /** S3 allows 10,000 parts of at least 5 MiB. */
 const MAX_PARTS = 10_000
 const MIN_PART_BYTES = 8 * MEBIBYTE
+/** Before each look at what was stored: some compatible stores answer before they have written. */
+const CHECK_PAUSES_MS: readonly number[] = [0, 20, 100, 500, 2000]
 
 export interface S3Credentials {
   readonly accessKeyId: string
@@ -181,8 +184,10 @@ export class S3BlobStore implements BlobStore {
       queueSize: 2,
     })
     await this.#call(info.sha256, () => upload.done())
-    const stored = await this.stat(info.sha256)
-    if (stored?.sizeBytes === info.sizeBytes) return
+    for (const pauseMs of CHECK_PAUSES_MS) {
+      await sleep(pauseMs)
+      if ((await this.stat(info.sha256))?.sizeBytes === info.sizeBytes) return
+    }
     await this.delete(info.sha256)
     throw storageErrors.storage_unavailable('the store kept another number of bytes than were sent')
   }

@@ -28,6 +28,13 @@ describe('the configuration of a worker', () => {
     })
   })
 
+  it('beats several times within a lease, however short it is', () => {
+    const { settings } = readConfig({ ...needed, PARE_LEASE_SECONDS: '2' })
+    expect(settings).toMatchObject({ leaseMs: 2000, heartbeatMs: 400 })
+    const long = readConfig({ ...needed, PARE_LEASE_SECONDS: '60' }).settings
+    expect(long).toMatchObject({ leaseMs: 60_000, heartbeatMs: 1500 })
+  })
+
   it('names every fault at once, without repeating a password', () => {
     const read = (): unknown =>
       readConfig({

@@ -57,6 +57,7 @@ function readSettings(reader: EnvironmentReader): WorkerSettings {
     min: 1,
     max: MAX_SECONDS,
   })
+  const lease = reader.optionalInteger('PARE_LEASE_SECONDS', { min: 2, max: 3600 })
   const dataDir = reader.text('PARE_DATA_DIR', '')
   return workerSettings({
     device: reader.choice('PARE_DEVICE', ['cpu', 'cuda'], 'cpu'),
@@ -68,7 +69,13 @@ function readSettings(reader: EnvironmentReader): WorkerSettings {
     ...(memory === undefined ? {} : { memoryLimitBytes: memory * MEBIBYTE }),
     ...(stage === undefined ? {} : { stageTimeoutMs: stage * 1000 }),
     ...(inspect === undefined ? {} : { inspectTimeoutMs: inspect * 1000 }),
+    ...(lease === undefined ? {} : leaseSettings(lease)),
   })
+}
+
+/** Five beats fit into a lease, so that one lost beat loses no stage. */
+function leaseSettings(seconds: number): Pick<WorkerSettings, 'leaseMs' | 'heartbeatMs'> {
+  return { leaseMs: seconds * 1000, heartbeatMs: Math.min(1500, seconds * 200) }
 }
 
 function readCredentials(reader: EnvironmentReader): S3Credentials | undefined {

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import {
   acceptJob,
@@ -24,7 +24,9 @@ import { ensureProject } from '@pare/database'
 import { createTestDatabase, type TestDatabase } from '@pare/database/testing'
 import { createLogger, createMetrics, type Metrics } from '@pare/observability'
 import { type Doorbell, openDoorbell } from '@pare/queue'
-import { FilesystemBlobStore } from '@pare/storage/filesystem'
+import { isRedisInstalled, startTestRedis } from '@pare/queue/testing'
+import { type BlobStore, openBlobStore } from '@pare/storage'
+import { startTestS3 } from '@pare/storage/testing'
 
 import type { RunningWorker, WorkerSettings } from '../src/index.js'
 import { startWorker } from '../src/index.js'
@@ -41,33 +43,68 @@ export interface TestJob {
   readonly projectId: string
 }
 
+/** The services around a worker: the embedded ones, or those of a cluster. */
+export const SURROUNDINGS = ['PostgreSQL and a folder', 'Redis and S3'] as const
+
+export type Surroundings = (typeof SURROUNDINGS)[number]
+
+/** Without redis-server only the embedded ones, except in CI, where it must be there. */
+export const availableSurroundings: readonly Surroundings[] =
+  isRedisInstalled() || process.env['CI'] === 'true' ? SURROUNDINGS : [SURROUNDINGS[0]]
+
+interface Services {
+  readonly queueUrl: string
+  readonly store: BlobStore
+  readonly stop: () => Promise<void>
+}
+
+async function startServices(
+  surroundings: Surroundings,
+  { database, folder }: { readonly database: TestDatabase; readonly folder: string },
+): Promise<Services> {
+  if (surroundings === 'PostgreSQL and a folder') {
+    const store = await openBlobStore(pathToFileURL(join(folder, 'store')).href)
+    return { queueUrl: database.url, store, stop: () => store.close() }
+  }
+  const [redis, s3] = await Promise.all([startTestRedis(), startTestS3()])
+  const { credentials } = s3
+  const store = await openBlobStore(s3.url, { credentials, spoolRoot: join(folder, 'spool') })
+  const stop = async (): Promise<void> => {
+    await store.close()
+    await Promise.all([redis.stop(), s3.stop()])
+  }
+  return { queueUrl: redis.url, store, stop }
+}
+
 export class WorkerBench {
   readonly database: TestDatabase
   readonly folder: string
-  readonly store: FilesystemBlobStore
+  readonly store: BlobStore
+  readonly #services: Services
+  readonly #bell: Doorbell
   readonly #doorbells: Doorbell[] = []
   readonly #workers: RunningWorker[] = []
-  readonly #bell: Doorbell
 
   private constructor(parts: {
-    database: TestDatabase
-    folder: string
-    store: FilesystemBlobStore
-    bell: Doorbell
+    readonly database: TestDatabase
+    readonly folder: string
+    readonly services: Services
+    readonly bell: Doorbell
   }) {
     this.database = parts.database
     this.folder = parts.folder
-    this.store = parts.store
+    this.store = parts.services.store
+    this.#services = parts.services
     this.#bell = parts.bell
     this.#doorbells.push(parts.bell)
   }
 
-  static async open(): Promise<WorkerBench> {
+  static async open(surroundings: Surroundings = 'PostgreSQL and a folder'): Promise<WorkerBench> {
     const database = await createTestDatabase()
     const folder = await mkdtemp(join(tmpdir(), 'pare-worker-test-'))
-    const store = await FilesystemBlobStore.open({ root: join(folder, 'store') })
-    const bell = await openDoorbell(database.url)
-    return new WorkerBench({ database, folder, store, bell })
+    const services = await startServices(surroundings, { database, folder })
+    const bell = await openDoorbell(services.queueUrl)
+    return new WorkerBench({ database, folder, services, bell })
   }
 
   get workRoot(): string {
@@ -102,7 +139,7 @@ export class WorkerBench {
   }
 
   async startWorker(change: Partial<WorkerSettings> = {}): Promise<TestWorker> {
-    const doorbell = await openDoorbell(this.database.url)
+    const doorbell = await openDoorbell(this.#services.queueUrl)
     this.#doorbells.push(doorbell)
     const metrics = createMetrics()
     const logger = createLogger({
@@ -214,6 +251,7 @@ export class WorkerBench {
   async close(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.stop()))
     await Promise.all(this.#doorbells.map((doorbell) => doorbell.close()))
+    await this.#services.stop()
     await this.database.close()
     await rm(this.folder, { recursive: true, force: true })
   }

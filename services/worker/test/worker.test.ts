@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { isAlive, oneStage, until, WorkerBench } from './worker-bench.js'
+import { availableSurroundings, isAlive, oneStage, until, WorkerBench } from './worker-bench.js'
 
-describe('a worker', () => {
+describe.each(availableSurroundings)('a worker, with %s', (surroundings) => {
   let bench: WorkerBench
   beforeAll(async () => {
-    bench = await WorkerBench.open()
+    bench = await WorkerBench.open(surroundings)
     await bench.startWorker()
   })
   afterAll(() => bench.close())
@@ -106,6 +106,12 @@ describe('a worker', () => {
     ])
     const job = await bench.ended(test)
     expect(job.error?.code).toBe('blob_not_found')
+  })
+
+  it('computes on the CPU when CUDA is wanted and does not really load', async () => {
+    const { worker } = await bench.startWorker({ device: 'cuda' })
+    expect(worker.devices).toEqual(['cpu'])
+    await worker.stop()
   })
 
   it('leaves only the folder of its warm engine on the disk', async () => {
