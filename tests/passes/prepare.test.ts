@@ -262,7 +262,20 @@ describe('the clean-ups', () => {
     const frozen = freezeInitializers().run(build(8))
     expect(frozen.model.graph.inputs.map(({ name }) => name)).toEqual(['x'])
     expect(frozen.diagnostics.map(({ code }) => code)).toEqual(['input_frozen'])
-    expect(freezeInitializers().run(build(3)).diagnostics).toEqual([])
+    const old = freezeInitializers().run(build(3))
+    expect(old.diagnostics).toEqual([])
+    expect(old.model.irVersion).toBe(4)
+  })
+
+  it('freezeInitializers leaves a file that the runtime loads, even with an unread initializer', async () => {
+    const before = model({ opset: 9, irVersion: 3 })
+      .input('x', 'float32', [1])
+      .input('unread', 'float32', [1])
+      .floats('unread', [1], [2])
+      .node('Neg', ['x'], ['y'])
+      .output('y')
+      .build()
+    await expectSameOutputs(before, run(freezeInitializers(), before), { x: randomFloats([1]) })
   })
 
   it('removeNoOps removes what hands its input on', async () => {
