@@ -139,22 +139,21 @@ export function addAttribute(reader: WireReader, attributes: Map<string, Attribu
   attributes.set(name, attribute)
 }
 
-/** What the value fields of an AttributeProto held; lists are empty where a field is absent. */
-interface AttributeFields {
-  float?: number
-  int?: bigint
-  string?: Uint8Array
-  tensor?: Tensor
-  graph?: Graph
-  sparse_tensor?: SparseTensor
-  type?: ValueType
-  readonly floats: number[]
-  readonly ints: bigint[]
-  readonly strings: Uint8Array[]
-  readonly tensors: Tensor[]
-  readonly graphs: Graph[]
-  readonly sparse_tensors: SparseTensor[]
-  readonly types: ValueType[]
+/** The one value field of an AttributeProto, and another where the file has one too many. */
+interface AttributeContent {
+  type?: AttributeTypeName
+  value?: unknown
+  conflict?: AttributeTypeName
+}
+
+interface ListTypes {
+  readonly floats: number
+  readonly graphs: Graph
+  readonly ints: bigint
+  readonly sparse_tensors: SparseTensor
+  readonly strings: Uint8Array
+  readonly tensors: Tensor
+  readonly types: ValueType
 }
 
 interface AttributeHead {
@@ -166,89 +165,104 @@ interface AttributeHead {
 
 function readAttribute(reader: WireReader): readonly [string, Attribute] {
   const head: AttributeHead = { name: '', type: 0, reference: '' }
-  const fields: AttributeFields = {
-    floats: [],
-    ints: [],
-    strings: [],
-    tensors: [],
-    graphs: [],
-    sparse_tensors: [],
-    types: [],
-  }
+  const content: AttributeContent = {}
   while (reader.next()) {
     if (reader.field === 1) head.name = reader.text()
     else if (reader.field === 13) head.docString = reader.text()
     else if (reader.field === 20) head.type = reader.int32()
     else if (reader.field === 21) head.reference = reader.text()
-    else readAttributeValue(reader, fields)
+    else readAttributeValue(reader, content)
   }
-  const attribute = makeAttribute(reader, head, fields)
+  const attribute = makeAttribute(reader, head, content)
   const { docString } = head
   return [head.name, docString === undefined ? attribute : { ...attribute, docString }]
 }
 
-function readAttributeValue(reader: WireReader, fields: AttributeFields): void {
-  const { floats, ints, strings, tensors, graphs, types } = fields
-  const sparse = fields.sparse_tensors
-  if (reader.field === 2) fields.float = reader.float()
-  else if (reader.field === 3) fields.int = reader.int64()
-  else if (reader.field === 4) fields.string = reader.payload()
-  else if (reader.field === 5) fields.tensor = reader.message('t', -1, readTensor)
-  else if (reader.field === 6) fields.graph = reader.message('g', -1, readGraph)
-  else if (reader.field === 7) reader.floats(floats)
-  else if (reader.field === 8) reader.int64s(ints)
-  else if (reader.field === 9) strings.push(reader.payload())
-  else if (reader.field === 10) tensors.push(reader.message('tensors', tensors.length, readTensor))
-  else if (reader.field === 11) graphs.push(reader.message('graphs', graphs.length, readGraph))
-  else if (reader.field === 14) fields.type = reader.message('tp', -1, readType)
-  else if (reader.field === 15) types.push(reader.message('type_protos', types.length, readType))
+function readAttributeValue(reader: WireReader, content: AttributeContent): void {
+  const one = (type: AttributeTypeName, value: unknown) => {
+    claim(content, type)
+    content.value = value
+  }
+  const each = <Type extends keyof ListTypes>(
+    type: Type,
+    label: string,
+    read: (reader: WireReader) => ListTypes[Type],
+  ) => {
+    const values = listOf(content, type)
+    values.push(reader.message(label, values.length, read))
+  }
+  if (reader.field === 2) one('float', reader.float())
+  else if (reader.field === 3) one('int', reader.int64())
+  else if (reader.field === 4) one('string', reader.payload())
+  else if (reader.field === 5) one('tensor', reader.message('t', -1, readTensor))
+  else if (reader.field === 6) one('graph', reader.message('g', -1, readGraph))
+  else if (reader.field === 7) reader.floats(listOf(content, 'floats'))
+  else if (reader.field === 8) reader.int64s(listOf(content, 'ints'))
+  else if (reader.field === 9) listOf(content, 'strings').push(reader.payload())
+  else if (reader.field === 10) each('tensors', 'tensors', readTensor)
+  else if (reader.field === 11) each('graphs', 'graphs', readGraph)
+  else if (reader.field === 14) one('type', reader.message('tp', -1, readType))
+  else if (reader.field === 15) each('types', 'type_protos', readType)
   else if (reader.field === 22) {
-    fields.sparse_tensor = reader.message('sparse_tensor', -1, readSparseTensor)
-  } else if (reader.field === 23) {
-    sparse.push(reader.message('sparse_tensors', sparse.length, readSparseTensor))
-  } else reader.unknown()
+    one('sparse_tensor', reader.message('sparse_tensor', -1, readSparseTensor))
+  } else if (reader.field === 23) each('sparse_tensors', 'sparse_tensors', readSparseTensor)
+  else reader.unknown()
+}
+
+function listOf<Type extends keyof ListTypes>(
+  content: AttributeContent,
+  type: Type,
+): ListTypes[Type][] {
+  if (content.type !== type) {
+    claim(content, type)
+    content.value = []
+  }
+  return content.value as ListTypes[Type][]
+}
+
+function claim(content: AttributeContent, type: AttributeTypeName): void {
+  if (content.type === undefined) content.type = type
+  else if (content.type !== type) content.conflict = type
 }
 
 function makeAttribute(
   reader: WireReader,
   head: AttributeHead,
-  fields: AttributeFields,
+  content: AttributeContent,
 ): Attribute {
+  const invalid = (reason: string) =>
+    codecErrors.attribute_invalid(`${reader.place()}: attribute "${head.name}" ${reason}`)
   const stated = attributeTypeOf(head.type)
-  const present = presentFields(fields)
-  const where = `${reader.place()}: attribute "${head.name}"`
-  if (stated === undefined) {
-    throw codecErrors.attribute_invalid(`${where} has the unknown type ${head.type}`)
-  }
+  if (stated === undefined) throw invalid(`has the unknown type ${head.type}`)
   if (head.reference !== '') {
-    if (present.length > 0) {
-      throw codecErrors.attribute_invalid(`${where} is a reference and has a value`)
-    }
+    if (content.type !== undefined) throw invalid('is a reference and has a value')
     return { type: 'reference', name: head.reference, referencedType: stated }
   }
   // Files of IR version 1 have no type: the one field that is there tells it.
-  const [only] = present
-  const type = stated === 'undefined' ? only : stated
-  if (type === undefined) {
-    throw codecErrors.attribute_invalid(`${where} has no type and no value`)
-  }
-  if (present.some((field) => field !== type)) {
-    throw codecErrors.attribute_invalid(`${where} is ${type} but has ${present.join(', ')}`)
-  }
-  const value = fields[type] ?? DEFAULTS[type]
-  if (value === undefined) throw codecErrors.attribute_invalid(`${where} has no ${type}`)
+  const type = stated === 'undefined' ? content.type : stated
+  if (type === undefined) throw invalid('has no type and no value')
+  const other = content.conflict ?? content.type ?? type
+  if (other !== type) throw invalid(`is ${type} but has a value of ${other}`)
+  const value = content.value ?? defaultValue(type)
+  if (value === undefined) throw invalid(`has no ${type}`)
   return { type, value } as Attribute
 }
 
-/** Writers that follow proto3 leave out a value that is the default. */
-const DEFAULTS: Partial<Record<AttributeTypeName, unknown>> = {
-  float: 0,
-  int: 0n,
-  string: new Uint8Array(0),
-}
-
-function presentFields(fields: AttributeFields): AttributeTypeName[] {
-  return (Object.entries(fields) as [AttributeTypeName, unknown][])
-    .filter(([, value]) => !Array.isArray(value) || value.length > 0)
-    .map(([name]) => name)
+/** What a missing field stands for: an empty list, or the default that proto3 writers leave out. */
+function defaultValue(type: AttributeTypeName): unknown {
+  switch (type) {
+    case 'float':
+      return 0
+    case 'int':
+      return 0n
+    case 'string':
+      return new Uint8Array(0)
+    case 'tensor':
+    case 'sparse_tensor':
+    case 'graph':
+    case 'type':
+      return undefined
+    default:
+      return []
+  }
 }
