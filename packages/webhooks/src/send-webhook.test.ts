@@ -193,6 +193,13 @@ describe('an endpoint that misbehaves', () => {
     await expect.poll(async () => (await send(url)).error).toBe('connection_refused')
   })
 
+  it('by speaking plain http where https is expected is a failed attempt', async () => {
+    const { url, received } = await httpSink(status(200))
+    const result = await send(url.replace('http:', 'https:'))
+    expect(result).toMatchObject({ status: null, error: 'tls_failed' })
+    expect(received).toEqual([])
+  })
+
   it('by answering nonsense or endless headers is a failed attempt', async () => {
     const nonsense = await tcpSink((socket) => socket.on('data', () => socket.end('SSH-2.0-x\r\n')))
     expect(await send(nonsense)).toMatchObject({ status: null, error: 'response_invalid' })

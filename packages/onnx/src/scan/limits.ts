@@ -57,7 +57,7 @@ export const DEFAULT_SCAN_LIMITS: ScanLimits = {
   maxValuesPerGraph: 500_000,
   maxDepth: 32,
   maxFunctionDepth: 64,
-  maxExpandedNodes: 200_000,
+  maxExpandedNodes: 100_000,
   maxExpansionRatio: 100,
   expansionFloor: 5_000,
   maxNameBytes: 4_096,
