@@ -5,6 +5,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 
 import type { ApiDeps } from './deps.js'
 import { auth } from './plugins/auth.js'
+import { closing } from './plugins/closing.js'
 import { errorHandler, handleError } from './plugins/error-handler.js'
 import { requestMetrics } from './plugins/metrics.js'
 import { openapi } from './plugins/openapi.js'
@@ -50,6 +51,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   app.setValidatorCompiler(compileValidator)
   await app.register(requestId)
   await app.register(errorHandler)
+  await app.register(closing, { events: deps.events })
   await app.register(requestMetrics, { metrics })
   await app.register(helmet)
   await app.register(openapi)

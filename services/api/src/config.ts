@@ -1,7 +1,9 @@
 // The environment as one frozen object; every fault is named before the process gives up.
 import { createHash } from 'node:crypto'
 
+import { coerceError } from '@pare/errors'
 import { LOG_LEVELS, type LogLevel } from '@pare/observability'
+import { addressGuard } from '@pare/webhooks'
 
 import { type ApiSettings, DEFAULT_SETTINGS } from './deps.js'
 import { errors } from './errors.js'
@@ -62,7 +64,7 @@ function readSettings(reader: EnvironmentReader): ApiSettings {
       min: 1,
       max: 10_000_000,
     }),
-    webhookAllowCidrs: reader.list('WEBHOOK_ALLOW_CIDRS'),
+    webhookAllowCidrs: reader.cidrs('WEBHOOK_ALLOW_CIDRS'),
   }
 }
 
@@ -112,11 +114,17 @@ class EnvironmentReader {
     return found ?? fallback
   }
 
-  list(name: string): readonly string[] {
-    return this.text(name, '')
+  cidrs(name: string): readonly string[] {
+    const ranges = this.text(name, '')
       .split(',')
       .map((item) => item.trim())
       .filter((item) => item !== '')
+    try {
+      addressGuard(ranges)
+    } catch (error) {
+      this.#faults.push(`${name}: ${coerceError(error).message}`)
+    }
+    return ranges
   }
 
   apiKey(name: string): string | undefined {

@@ -20,6 +20,10 @@ export const errors = defineErrors({
     kind: 'unsupported',
     title: 'The media type of the body is not accepted here.',
   },
+  text_invalid: {
+    kind: 'invalid_input',
+    title: 'A text holds a character that cannot be stored, such as NUL.',
+  },
   cursor_invalid: { kind: 'invalid_input', title: 'The cursor does not belong to this list.' },
   api_key_missing: { kind: 'unauthorized', title: 'An API key is needed.' },
   api_key_invalid: { kind: 'unauthorized', title: 'The API key is not valid.' },

@@ -63,7 +63,7 @@ export async function startApi(
       metrics: createMetrics({ processMetrics: true }),
     })
     const url = await app.listen({ host: config.host, port: config.port })
-    closers.push(() => drain(app, events.beginClose, drainMs))
+    closers.push(() => drain(app, drainMs))
     logger.info({ url }, 'api listens')
     return { app, url, pool, close: closeAll }
   } catch (error) {
@@ -72,8 +72,7 @@ export async function startApi(
   }
 }
 
-async function drain(app: FastifyInstance, beginClose: () => void, drainMs: number): Promise<void> {
-  beginClose()
+async function drain(app: FastifyInstance, drainMs: number): Promise<void> {
   const timer = setTimeout(() => app.server.closeAllConnections(), drainMs)
   await app.close()
   clearTimeout(timer)

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import {
+  bodyOf,
   DATASET_DESCRIPTION,
   idIn,
   inspect,
@@ -45,7 +46,10 @@ describe('uploading a model', () => {
     const client = api.client()
     const json = await client.post('/v1/models').type('json').send('{"not": "parsed')
     expect(json.status).toBe(201)
-    expect(json.body).toMatchObject({ sha256: sha256('{"not": "parsed'), name: expect.stringMatching(/^model-/) as string })
+    expect(json.body).toMatchObject({
+      sha256: sha256('{"not": "parsed'),
+      name: expect.stringMatching(/^model-/) as string,
+    })
   })
 
   it('answers 200 with the same model for the same bytes, and 201 in another project', async () => {
@@ -61,7 +65,7 @@ describe('uploading a model', () => {
   it('shows what the inspection found', async () => {
     const id = idIn(await api.client().post('/v1/models').send(Buffer.from('bytes 3')))
     await inspect(api.pool, id, { metrics: MODEL_DESCRIPTION })
-    const { body } = await api.client().get(`/v1/models/${id}`)
+    const body = bodyOf(await api.client().get(`/v1/models/${id}`))
     expect(body).toMatchObject({
       state: 'ready',
       inputs: MODEL_DESCRIPTION.inputs,
@@ -83,7 +87,7 @@ describe('uploading a model', () => {
         details: { offset: 120 },
       },
     })
-    const { body } = await api.client().get(`/v1/models/${id}`)
+    const body = bodyOf(await api.client().get(`/v1/models/${id}`))
     expect(body).toMatchObject({
       state: 'rejected',
       error: {
@@ -107,7 +111,7 @@ describe('uploading a model', () => {
       'digest_mismatch',
     ],
     ['a malformed hash', Buffer.from('x'), { 'x-content-sha256': 'abc' }, 400, 'parameter_invalid'],
-  ])('refuses %s', async (_name, bytes, headers, status, code) => {
+  ])('refuses %s', async (...[, bytes, headers, status, code]) => {
     const response = await api.client().post('/v1/models').set(headers).send(bytes)
     expect(response.status).toBe(status)
     expect(response.type).toBe('application/problem+json')
@@ -126,7 +130,7 @@ describe('uploading a model', () => {
       headers: { authorization: `Bearer ${api.alice.key}` },
       body: stream,
       duplex: 'half',
-    } as RequestInit)
+    })
     expect(response.status).toBe(413)
     expect(await response.json()).toMatchObject({ code: 'body_too_large' })
   })
@@ -156,7 +160,7 @@ describe('uploading a dataset', () => {
     expect([plain.status, labelled.status]).toEqual([201, 201])
     expect(labelled.body).toMatchObject({ labels: 'target', state: 'validating' })
     await inspect(api.pool, idIn(plain), { metrics: DATASET_DESCRIPTION })
-    const { body } = await api.client().get(`/v1/datasets/${idIn(plain)}`)
+    const body = bodyOf(await api.client().get(`/v1/datasets/${idIn(plain)}`))
     expect(body).toMatchObject({ state: 'ready', samples: 20, labels: 'label' })
   })
 })

@@ -22,6 +22,8 @@ const FASTIFY_ERRORS: Readonly<Record<string, Raise>> = {
 /** SQLSTATE classes and node codes that mean "no database now", not "a wrong statement". */
 const DATABASE_AWAY = /^(08|53|57P|ECONNREFUSED$|ECONNRESET$|EPIPE$|ENOTFOUND$|ETIMEDOUT$)/
 const POOL_EXHAUSTED = 'timeout exceeded when trying to connect'
+/** A NUL or half of a surrogate pair, in a text or in JSON. */
+const TEXT_NOT_STORABLE = new Set(['22021', '22P05'])
 /** lock_timeout: someone holds the row of the same idempotency key. */
 const LOCK_NOT_AVAILABLE = '55P03'
 
@@ -33,6 +35,9 @@ export function toCodedError(thrown: unknown): CodedError {
   if (known !== undefined) return known(error.message)
   if (code === LOCK_NOT_AVAILABLE) {
     return errors.idempotency_key_in_progress('ask again in a second for its result')
+  }
+  if (TEXT_NOT_STORABLE.has(code)) {
+    return errors.text_invalid('remove control characters from texts and ids', { cause: error })
   }
   if (DATABASE_AWAY.test(code) || error.message === POOL_EXHAUSTED) {
     return errors.database_unavailable('try again in a moment', { cause: error })
@@ -53,12 +58,16 @@ export function sendProblem(
   if (problem.retryable && reply.getHeader('retry-after') === undefined) {
     void reply.header('retry-after', '1')
   }
-  return reply
-    .code(problem.status)
-    .header('cache-control', 'no-store')
-    .type(PROBLEM_MEDIA_TYPE)
-    .serializer(JSON.stringify)
-    .send({ ...problem, ...extra })
+  return (
+    reply
+      .code(problem.status)
+      // Before routing no hook has run yet.
+      .header('x-request-id', reply.request.id)
+      .header('cache-control', 'no-store')
+      .type(PROBLEM_MEDIA_TYPE)
+      .serializer(JSON.stringify)
+      .send({ ...problem, ...extra })
+  )
 }
 
 export function handleError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {

@@ -29,7 +29,7 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
 }
 
 /** No body at all means an empty object where nothing in it is required. */
-function bodyOf(input: unknown, schema: TSchema): unknown {
+export function bodyOf(input: unknown, schema: TSchema): unknown {
   if (input !== undefined && input !== null) return input
   const { required = [] } = schema as { readonly required?: readonly string[] }
   return required.length === 0 ? {} : undefined

@@ -1,14 +1,18 @@
-import type { ApiSettings } from '../deps.js'
-import { errors } from '../errors.js'
+import { CodedError } from '@pare/errors'
+import { checkWebhookUrl } from '@pare/webhooks'
 
-/** @throws body_invalid */
+import type { ApiSettings } from '../deps.js'
+
+/** @throws webhook_url_invalid, webhook_address_not_allowed; pointing at #/url */
 export function checkEndpointUrl(
   url: string,
-  _settings: Pick<ApiSettings, 'webhookAllowCidrs'>,
+  { webhookAllowCidrs }: Pick<ApiSettings, 'webhookAllowCidrs'>,
 ): void {
-  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return
-  const detail = 'expected an http or https URL'
-  throw errors.body_invalid(`#/url: ${detail}`, {
-    details: { errors: [{ pointer: '#/url', code: 'invalid', detail }] },
-  })
+  try {
+    checkWebhookUrl(url, { allowCidrs: webhookAllowCidrs })
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error
+    const details = { ...error.details, pointer: '#/url' }
+    throw new CodedError({ ...error.toJSON(), details, cause: error })
+  }
 }

@@ -1,9 +1,12 @@
 // What hangs below a job: stages, artifacts, report, events.
+import { json } from 'node:stream/consumers'
+
 import {
   errors as databaseErrors,
   getJobStatus,
   isTerminalJobState,
   type JobStatus,
+  type JsonObject,
   listArtifacts,
   listEvents,
   listStages,
@@ -18,6 +21,7 @@ import { createStreamCounter } from '../../events/stream-counter.js'
 import { findReport } from '../../use-cases/find-report.js'
 import { viewArtifact } from '../../views/artifact.js'
 import { viewEvent } from '../../views/event.js'
+import { etagOf, viewReport } from '../../views/report.js'
 import { viewStage } from '../../views/stage.js'
 import type { RoutePlugin } from '../route-plugin.js'
 import {
@@ -45,9 +49,11 @@ export const jobPartRoutes: RoutePlugin = (app, { deps }, done) => {
 
   app.get('/jobs/:id/report', { schema: getReportSchema }, async (request, reply) => {
     const { projectId } = request.principal
-    const report = await findReport(pool, { projectId, id: request.params.id })
-    const content = await store.get(report.sha256)
-    return reply.header('etag', `"${report.sha256}"`).type('application/json').send(content)
+    const { id } = request.params
+    const artifact = await findReport(pool, { projectId, id })
+    const content = (await json(await store.get(artifact.sha256))) as Readonly<JsonObject>
+    const text = JSON.stringify(viewReport(content, await listStages(pool, id)))
+    return reply.header('etag', etagOf(text)).type('application/json').send(text)
   })
 
   app.get('/jobs/:id/events', { schema: listEventsSchema }, async (request, reply) => {

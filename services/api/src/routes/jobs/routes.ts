@@ -4,9 +4,10 @@ import type { FastifyRequest, FastifySchemaCompiler } from 'fastify'
 import type { TSchema } from 'typebox'
 
 import type { ApiDeps } from '../../deps.js'
+import { errors } from '../../errors.js'
 import { runMutation } from '../../mutation.js'
 import { answerPage } from '../../paging.js'
-import { compileValidator } from '../../plugins/validation.js'
+import { bodyOf, compileValidator } from '../../plugins/validation.js'
 import { cloneJob } from '../../use-cases/clone-job.js'
 import { acceptedOutcome, previewJob, submitJob, viewJobById } from '../../use-cases/submit-job.js'
 import { parseWait, waitForJob } from '../../use-cases/wait-for-job.js'
@@ -24,7 +25,14 @@ import {
 
 /** `parseJobRequest` checks job bodies, with defaults and with a pointer for every fault. */
 const parsedLater: FastifySchemaCompiler<TSchema> = (route) =>
-  route.httpPart === 'body' ? (value: unknown) => ({ value }) : compileValidator(route)
+  route.httpPart === 'body' ? takeBody(route.schema) : compileValidator(route)
+
+function takeBody(schema: TSchema) {
+  return (input: unknown) => {
+    const value = bodyOf(input, schema)
+    return value === undefined ? { error: errors.body_required('send a JSON object') } : { value }
+  }
+}
 
 export const jobRoutes: RoutePlugin = (app, { deps }, done) => {
   const { pool, cursors } = deps

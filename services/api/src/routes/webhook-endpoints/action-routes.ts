@@ -1,7 +1,7 @@
 import { getWebhookEndpoint, rotateWebhookSecret } from '@pare/database'
+import { generateWebhookSecret } from '@pare/webhooks'
 
 import { runMutation } from '../../mutation.js'
-import { newWebhookSecret } from '../../use-cases/new-webhook-secret.js'
 import { sendTestEvent } from '../../use-cases/send-test-event.js'
 import { viewEndpoint } from '../../views/webhook.js'
 import type { RoutePlugin } from '../route-plugin.js'
@@ -19,7 +19,7 @@ export const webhookEndpointActionRoutes: RoutePlugin = (app, { deps }, done) =>
       const { projectId } = request.principal
       const { overlap_seconds: overlap = DEFAULT_OVERLAP_SECONDS } = request.body
       return runMutation(deps, { request, reply }, async (tx) => {
-        const secret = newWebhookSecret()
+        const secret = generateWebhookSecret()
         const change = { projectId, id, secret, overlapMs: overlap * 1000 }
         const stored = viewEndpoint(requireEndpoint(await rotateWebhookSecret(tx, change), id))
         return { status: 200, body: { ...stored, secret }, stored }

@@ -5,11 +5,11 @@ import {
   listWebhookEndpoints,
   updateWebhookEndpoint,
 } from '@pare/database'
+import { generateWebhookSecret } from '@pare/webhooks'
 
 import { runMutation } from '../../mutation.js'
 import { answerPage } from '../../paging.js'
 import { checkEndpointUrl } from '../../use-cases/check-endpoint-url.js'
-import { newWebhookSecret } from '../../use-cases/new-webhook-secret.js'
 import { viewEndpoint } from '../../views/webhook.js'
 import type { RoutePlugin } from '../route-plugin.js'
 import { requireEndpoint } from './require-endpoint.js'
@@ -28,7 +28,7 @@ export const webhookEndpointRoutes: RoutePlugin = (app, { deps }, done) => {
     const { projectId } = request.principal
     return runMutation(deps, { request, reply }, async (tx) => {
       checkEndpointUrl(request.body.url, settings)
-      const secret = newWebhookSecret()
+      const secret = generateWebhookSecret()
       const endpoint = await createWebhookEndpoint(tx, { projectId, secret, ...request.body })
       const stored = viewEndpoint(endpoint)
       const location = `/v1/webhook-endpoints/${endpoint.id}`
