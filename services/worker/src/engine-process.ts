@@ -12,7 +12,6 @@ import {
   type EngineResult,
   type FromEngine,
   isFromEngine,
-  type StartMessage,
   type ToEngine,
 } from './engine/protocol.js'
 import { workerErrors } from './errors.js'
@@ -99,10 +98,7 @@ export class EngineProcess {
   }
 
   /** Gives the order, and resolves when the process is gone for whatever reason. */
-  async run(
-    order: StartMessage | ToEngine,
-    onProgress?: (progress: EngineProgress) => void,
-  ): Promise<EngineEnd> {
+  async run(order: ToEngine, onProgress?: (progress: EngineProgress) => void): Promise<EngineEnd> {
     this.#onProgress = onProgress
     if (this.isAlive) this.#child.send(order, () => undefined)
     await this.#exited

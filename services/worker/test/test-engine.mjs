@@ -129,7 +129,10 @@ function output(path, { params }) {
 }
 
 const act = (context) => actions[context.params.action ?? 'write'](context)
-const kinds = ['inspect_model', 'inspect_dataset', 'prepare', 'calibrate', 'evaluate', 'report']
+const kinds = [
+  ...['inspect_model', 'inspect_dataset', 'prepare', 'calibrate', 'quantize_static'],
+  ...['quantize_dynamic', 'evaluate', 'report'],
+]
 
 runEngine({
   stageFunctions: Object.fromEntries(kinds.map((kind) => [kind, act])),

@@ -7,10 +7,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import {
   acceptJob,
-  datasets,
   type Doorbell as ReadyStage,
+  ensureProject,
   getJob,
-  getStage,
   type Job,
   listEvents,
   listStages,
@@ -20,7 +19,6 @@ import {
   type Stage,
   withTransaction,
 } from '@pare/database'
-import { ensureProject } from '@pare/database'
 import { createTestDatabase, type TestDatabase } from '@pare/database/testing'
 import { createLogger, createMetrics, type Metrics } from '@pare/observability'
 import { type Doorbell, openDoorbell } from '@pare/queue'
@@ -256,8 +254,6 @@ export class WorkerBench {
     await rm(this.folder, { recursive: true, force: true })
   }
 }
-
-export { datasets, getStage }
 
 /** Polls until there is an answer; the test's own timeout is the limit. */
 export async function until<Value>(look: () => Promise<Value | null>): Promise<Value> {
