@@ -6,7 +6,8 @@
 //
 // Without arguments: the model and data of examples/. Each run is a fresh process, the two sides
 // alternate, each figure is the median. `wall` is the whole process, start-up and imports included;
-// `work` leaves them out. Ours prepares the model, learns shapes, calibrates, quantizes and reads
+// `work` leaves them out; `cpu` is the processor time of the whole process, which other work on the
+// machine disturbs least. Ours prepares the model, learns shapes, calibrates, quantizes and reads
 // the result back through onnxruntime; theirs calibrates and quantizes. Then both results are judged
 // on the validation data, and their latency is measured in alternation with the float model's, one
 // thread, batch 1.
@@ -77,11 +78,11 @@ function compare({ model, data, folder }) {
   console.log(`\n${model.split('/').pop()}, ${figures.ours[0].samples} samples`)
   const rows = Object.entries(figures).filter(([, runs]) => runs.length > 0)
   for (const [side, runs] of rows) {
-    const [wall, work, peak] = ['wall', 'seconds', 'peak'].map((key) =>
+    const [wall, work, cpu, peak] = ['wall', 'seconds', 'cpu', 'peak'].map((key) =>
       median(runs.map((r) => r[key])),
     )
     console.log(
-      `  ${side.padEnd(6)} wall ${wall.toFixed(2)} s, work ${work.toFixed(2)} s, peak ${(peak / 1e6).toFixed(0)} MB`,
+      `  ${side.padEnd(6)} wall ${wall.toFixed(2)} s, work ${work.toFixed(2)} s, cpu ${cpu.toFixed(2)} s, peak ${(peak / 1e6).toFixed(0)} MB`,
     )
   }
   if (rows.length === 2) {
@@ -90,7 +91,7 @@ function compare({ model, data, folder }) {
         2,
       )
     console.log(
-      `  ours / theirs: wall ${ratio('wall')}, work ${ratio('seconds')}, memory ${ratio('peak')}`,
+      `  ours / theirs: wall ${ratio('wall')}, work ${ratio('seconds')}, cpu ${ratio('cpu')}, memory ${ratio('peak')}`,
     )
   }
   return rows.map(([side]) => [side, outputs[side]])
@@ -136,6 +137,7 @@ async function ours(modelPath, dataPath, output) {
     writeFileSync(output, encodeModel(result.model))
     return {
       seconds: (performance.now() - start) / 1000,
+      cpu: Object.values(process.cpuUsage()).reduce((sum, us) => sum + us / 1e6, 0),
       peak: process.resourceUsage().maxRSS * 1024,
       samples: statistics.samples,
       batch: batchSize,

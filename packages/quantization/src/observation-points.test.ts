@@ -37,4 +37,15 @@ describe('observationPoints', () => {
     const [before, after] = [await runModel(built, feeds), await runModel(quantized, feeds)]
     expect(sqnr(before['y']!, after['y']!)).toBeGreaterThan(25)
   })
+
+  it('says why when nothing can be quantized, before any data is read', () => {
+    const bare = model().input('x', 'float32', [1, 4]).node('Relu', ['x'], ['y']).output('y')
+    expect(() => observationPoints(bare.build())).toThrow('no Conv, Gemm or MatMul')
+    const small = model()
+      .input('x', 'float32', [1, 2, 6, 6])
+      .floats('w', [2, 2, 1, 1], randomValues(4, 1))
+      .node('Conv', ['x', 'w'], ['y'])
+      .output('y')
+    expect(() => observationPoints(small.build())).toThrow('too little to pay')
+  })
 })

@@ -17,7 +17,7 @@ import { lstmWeights, rewriteLstm } from './dynamic-lstm.js'
 import { rewriteMatMul } from './dynamic-matmul.js'
 import { DynamicWriter } from './dynamic-operand.js'
 import { errors } from './errors.js'
-import { isDepthwise, type WeightedLayer, weightedLayer } from './layer-weight.js'
+import { type WeightedLayer, weightedLayer } from './layer-weight.js'
 import type { QuantizedWeight, WeightRange } from './quantize-weight.js'
 import type { LayerReport } from './report.js'
 import { saturates, TARGET_ISAS, type TargetIsa } from './saturation.js'
@@ -134,8 +134,7 @@ function rewrite(
   if (layer === undefined || 'reason' in layer) return layer
   const write = node.opType === 'Conv' ? rewriteConv : rewriteMatMul
   const { weightName, weight } = write(writer, layer)
-  const range = isDepthwise(layer) ? 'full' : writer.weightRange
-  return { weights: [weightName], quantized: weight, layer, range }
+  return { weights: [weightName], quantized: weight, layer, range: writer.weightRange }
 }
 
 function report(node: Node, outcome: Quantized | StaysFloat): LayerReport {

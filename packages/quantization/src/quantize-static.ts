@@ -13,6 +13,7 @@ import { errors } from './errors.js'
 import { floatDiagnostics } from './float-path.js'
 import { insertQdq } from './insert-qdq.js'
 import type { WeightedLayer } from './layer-weight.js'
+import { notApplicable } from './not-applicable.js'
 import {
   type QuantizeStaticOptions,
   type ResolvedStaticOptions,
@@ -162,16 +163,8 @@ function valueReporter(plan: Plan, rangeOf: RangeOf, type: string) {
 }
 
 function nothingQuantized(placement: Placement, statistics: CalibrationStatistics): Error {
-  const reasons = [...new Set([...placement.floats.values()].map(({ message }) => message))]
-  if (Object.keys(statistics.tensors).length === 0) {
-    return errors.quantization_statistics_missing(
-      'the calibration statistics hold no tensor; observe observationPoints(model)',
-    )
-  }
-  return errors.quantization_not_applicable(
-    reasons.length === 0
-      ? 'the model has no Conv, Gemm or MatMul with constant weights'
-      : `every layer stays float: ${reasons.slice(0, 5).join('; ')}`,
-    { details: { reasons } },
+  if (Object.keys(statistics.tensors).length > 0) return notApplicable(placement)
+  return errors.quantization_statistics_missing(
+    'the calibration statistics hold no tensor; observe observationPoints(model)',
   )
 }

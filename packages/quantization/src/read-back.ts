@@ -51,9 +51,10 @@ function kernelReader(optimized: Model): (layer: LayerReport) => string | undefi
   const byName = new Map(optimized.graph.nodes.map((node) => [originalName(node), node]))
   return (layer) => {
     if (layer.weight !== undefined) {
-      const reader = index.consumers(layer.weight.name)[0]
-      if (reader?.opType !== 'DequantizeLinear') return reader?.opType
-      return `${FLOAT}${index.consumers(reader.outputs[0]!)[0]?.opType ?? layer.opType}`
+      const readers = index.consumers(layer.weight.name)
+      const kernel = readers.find(({ opType }) => opType !== 'DequantizeLinear') ?? readers[0]
+      if (kernel?.opType !== 'DequantizeLinear') return kernel?.opType
+      return `${FLOAT}${index.consumers(kernel.outputs[0]!)[0]?.opType ?? layer.opType}`
     }
     const outputs = [layer.output, layer.outputValue?.name ?? layer.output]
     const writer = outputs
