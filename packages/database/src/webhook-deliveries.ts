@@ -48,6 +48,8 @@ export interface DueDelivery {
   readonly attempt: number
   /** Place in the retry schedule: 0 for the first attempt, and again for the first after a replay. */
   readonly scheduleStep: number
+  /** How long the endpoint has been failing without a success; 0 when it is not. */
+  readonly failingForMs: number
   /** Those valid now, newest first. */
   readonly secrets: readonly string[]
 }
@@ -100,7 +102,8 @@ export async function claimDueDeliveries(
      )
      SELECT d.id AS "deliveryId", d.lease_token AS token, d.message_id AS "messageId",
        d.endpoint_id AS "endpointId", e.url, m.type, m.body, d.attempts + 1 AS attempt,
-       d.schedule_step AS "scheduleStep", e.secrets, now() AS now
+       d.schedule_step AS "scheduleStep", e.secrets, now() AS now,
+       coalesce(extract(epoch FROM now() - e.failing_since) * 1000, 0)::float8 AS "failingForMs"
      FROM leased d
      JOIN webhook_message m ON m.id = d.message_id
      JOIN webhook_endpoint e ON e.id = d.endpoint_id

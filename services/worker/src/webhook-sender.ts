@@ -83,6 +83,7 @@ export class WebhookSender {
       if (this.#stopped.signal.aborted && answer.status === null) return
       const outcome = decideOutcome(answer, {
         scheduleStep: due.scheduleStep,
+        failingForMs: due.failingForMs,
         random: Math.random(),
       })
       const { durationMs } = answer

@@ -5,6 +5,7 @@ import { buffer } from 'node:stream/consumers'
 import {
   createWebhookEndpoint,
   ensureProject,
+  getWebhookEndpoint,
   listAttempts,
   listDeliveries,
   type WebhookDelivery,
@@ -73,5 +74,23 @@ describe('the webhooks of a job', () => {
     const attempts = await listAttempts(pool, (await delivery(2)).id)
     expect(attempts.map(({ status }) => status).toSorted()).toEqual([200, 500])
     expect(attempts[0]).toMatchObject({ responseSnippet: 'thanks', ip: '127.0.0.1' })
+  })
+  it('are no longer sent to an endpoint that has failed for days', async () => {
+    const { pool } = bench.database
+    const { id: projectId } = await ensureProject(pool, 'test')
+    const secret = generateWebhookSecret()
+    const endpoint = await createWebhookEndpoint(pool, { projectId, url, secret, events: [] })
+    await pool.query(
+      `UPDATE webhook_endpoint SET failing_since = now() - interval '121 hours' WHERE id = $1`,
+      [endpoint.id],
+    )
+    await pool.query('UPDATE webhook_endpoint SET enabled = (id = $1)', [endpoint.id])
+    answers.push(...Array.from({ length: 20 }, () => 500))
+    await bench.ended(await bench.submit(oneStage('write', { n: 2 })))
+    const disabled = await until(async () => {
+      const found = await getWebhookEndpoint(pool, { projectId, id: endpoint.id })
+      return found?.enabled === false ? found : null
+    })
+    expect(disabled.disabledReason).toContain('120 hours')
   })
 })
