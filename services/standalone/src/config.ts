@@ -27,7 +27,18 @@ export interface StandaloneConfig {
   readonly webhookAllowCidrs: readonly string[]
   /** PARE_LOG_LEVEL, default warn. */
   readonly logLevel: string
+  /** Limits that API and worker read and check themselves: see PASSED_ON. */
+  readonly passedOn: Readonly<Record<string, string>>
 }
+
+const PASSED_ON = [
+  'PARE_ENGINE_MEMORY_MIB',
+  'PARE_INSPECT_TIMEOUT_SECONDS',
+  'PARE_MAX_UPLOAD_BYTES',
+  'PARE_REQUESTS_PER_MINUTE',
+  'PARE_STAGE_TIMEOUT_SECONDS',
+  'PARE_WORKER_THREADS',
+]
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -50,6 +61,9 @@ export function readConfig(env: Environment = process.env): StandaloneConfig {
     device: device === 'cuda' ? 'cuda' : 'cpu',
     webhookAllowCidrs: list(env['WEBHOOK_ALLOW_CIDRS']),
     logLevel: env['PARE_LOG_LEVEL'] ?? 'warn',
+    passedOn: Object.fromEntries(
+      PASSED_ON.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+    ),
   }
   if (faults.length > 0) throw configErrors.standalone_config_invalid(faults.join('; '))
   return config

@@ -49,6 +49,7 @@ function environmentOf(
   apiKey: string,
 ): Readonly<Record<string, string>> {
   return {
+    ...config.passedOn,
     DATABASE_URL: databaseUrl,
     STORAGE_URL: pathToFileURL(join(config.dataDir, 'blobs')).href,
     PARE_HOST: config.host,
