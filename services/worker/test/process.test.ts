@@ -76,6 +76,25 @@ describe('a worker process', () => {
     expect(types.filter((type) => type === 'job.succeeded')).toHaveLength(1)
   })
 
+  it('that froze past its lease comes back to nothing: its attempt counts no more', async () => {
+    await Promise.all([start(), start()])
+    const file = bench.path('release')
+    const test = await bench.submit(twoStages(file))
+    const engine = await bench.pidOf(test, 'second')
+    const { worker } = await bench.stage(test, 'second')
+    const holder = workers.find(({ pid }) => worker?.includes(`:${pid ?? ''}:`) === true)
+    holder?.kill('SIGSTOP')
+    await until(async () => ((await bench.stage(test, 'second')).attempt === 2 ? true : null))
+    await bench.pidOf(test, 'second')
+    holder?.kill('SIGCONT')
+    await until(() => Promise.resolve(isAlive(engine) ? null : true))
+    await writeFile(file, 'go')
+    expect((await bench.ended(test)).state).toBe('succeeded')
+    const types = await bench.eventTypes(test)
+    expect(types.filter((type) => type === 'job.succeeded')).toHaveLength(1)
+    expect((await bench.stage(test, 'second')).attempt).toBe(2)
+  })
+
   it('that is killed while its engine blocks leaves no process behind', async () => {
     const worker = await start()
     const test = await bench.submit([
