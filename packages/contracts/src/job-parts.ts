@@ -68,5 +68,6 @@ export type Artifact = Static<typeof Artifact>
 export const Report = Type.Unsafe<Readonly<Record<string, unknown>>>({
   ...AnyObject,
   $id: 'Report',
-  description: 'Measurements and decisions of a job, as in its report.json',
+  description:
+    'Measurements and decisions of a job, as in its report.json, with `stages`: how each result was come by',
 })

@@ -16,7 +16,7 @@ export interface StageBrief {
 export interface JobStatus extends Omit<Job, 'plan'> {
   /** In the order of the plan. */
   readonly stages: readonly StageBrief[]
-  /** Metrics of the stage of kind `report`, once it succeeded. */
+  /** Metrics of the stage of kind `report`, once it has judged the result. */
   readonly headline: JsonObject | null
 }
 
@@ -26,7 +26,7 @@ const STATUS_COLUMNS = `${JOB_COLUMNS.replace(/\s+plan,/, '')},
      ORDER BY stage.position), '[]')
    FROM stage WHERE stage.job_id = job.id) AS stages,
   (SELECT stage.metrics FROM stage
-   WHERE stage.job_id = job.id AND stage.kind = 'report' AND stage.state = 'succeeded'
+   WHERE stage.job_id = job.id AND stage.kind = 'report' AND stage.metrics IS NOT NULL
    LIMIT 1) AS headline`
 
 /** The project's job; another project's id gives null. */

@@ -203,6 +203,18 @@ describe('a job under way', () => {
     })
   })
 
+  it('takes what another job of the project computed from the cache, and its report says so', async () => {
+    const body = fresh()
+    await finishJob(api, idIn(await submit(body)), { report: { accuracy: 1 } })
+    const again = await submit(body)
+    expect(again.body).toMatchObject({ state: 'succeeded', report: { headline: true } })
+    const report = await api.client().get(`/v1/jobs/${idIn(again)}/report`)
+    expect(report.body).toMatchObject({
+      accuracy: 1,
+      stages: Array.from({ length: 5 }, () => ({ from_cache: true })),
+    })
+  })
+
   it('keeps its model and dataset from being deleted until it ends', async () => {
     const pair = await uploadPair(api)
     const id = idIn(await submit(jobBody(pair)))
