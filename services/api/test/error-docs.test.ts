@@ -1,7 +1,7 @@
 // docs/errors.md lists every code of every package. `npx vitest run services/api/test/error-docs -u`
 // writes it anew.
-import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import { defineErrors, type ErrorRow, type SerializedError } from '@pare/errors'
@@ -17,20 +17,33 @@ interface Table {
   readonly rows: Readonly<Record<string, ErrorRow>>
 }
 
+/** Every module that makes a table, wherever in its package it stands. */
+function filesWithTables(): readonly string[] {
+  return ['packages', 'services']
+    .flatMap((dir) => readdirSync(join(ROOT, dir)).map((name) => join(dir, name, 'src')))
+    .filter((dir) => existsSync(join(ROOT, dir)) && dir !== join('packages', 'errors', 'src'))
+    .flatMap((dir) =>
+      readdirSync(join(ROOT, dir), { recursive: true, encoding: 'utf8' }).map((file) =>
+        join(dir, file),
+      ),
+    )
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .filter((file) => readFileSync(join(ROOT, file), 'utf8').includes('defineErrors({'))
+}
+
 async function readTables(): Promise<readonly Table[]> {
-  const files = ['packages', 'services']
-    .flatMap((dir) => readdirSync(join(ROOT, dir)).map((name) => join(dir, name)))
-    .map((dir) => ({ name: dir, file: join(ROOT, dir, 'src', 'errors.ts') }))
-    .filter(({ file }) => existsSync(file))
-  const tables = files.map(async ({ name, file }) => {
-    const module = (await import(pathToFileURL(file).href)) as Record<
+  const tables = new Map<string, Record<string, ErrorRow>>()
+  for (const file of filesWithTables()) {
+    const module = (await import(pathToFileURL(join(ROOT, file)).href)) as Record<
       string,
       { rows?: Table['rows'] }
     >
     const rows = Object.values(module).flatMap((value) => Object.entries(value.rows ?? {}))
-    return { package: name, rows: Object.fromEntries(rows) }
-  })
-  return (await Promise.all(tables)).filter(({ rows }) => Object.keys(rows).length > 0)
+    if (rows.length === 0) throw new Error(`${file} does not export its table of errors`)
+    const name = file.split(sep).slice(0, 2).join('/')
+    tables.set(name, { ...tables.get(name), ...Object.fromEntries(rows) })
+  }
+  return [...tables].map(([name, rows]) => ({ package: name, rows }))
 }
 
 /** The table's own raiser decides the fault. */
