@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -92,7 +92,9 @@ export class S3BlobStore implements BlobStore {
         : { endpoint: options.endpoint, forcePathStyle: true }),
       ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
     })
-    const spool = await makeSpool(options.spoolRoot ?? join(tmpdir(), 'pare-spool'))
+    const spool = await makeSpool(
+      options.spoolRoot ?? join(tmpdir(), `pare-spool-${userInfo().uid}`),
+    )
     return new S3BlobStore(client, spool, options)
   }
 

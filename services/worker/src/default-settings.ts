@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { availableParallelism, hostname, tmpdir, totalmem } from 'node:os'
+import { availableParallelism, hostname, tmpdir, totalmem, userInfo } from 'node:os'
 import { join } from 'node:path'
 
 import { ENGINE_PATH } from './engine-path.js'
@@ -16,7 +16,8 @@ export function workerSettings(known: Partial<WorkerSettings> = {}): WorkerSetti
     concurrency,
     threads: Math.max(1, Math.floor(availableParallelism() / concurrency)),
     device: 'cpu',
-    workRoot: join(tmpdir(), 'pare-work'),
+    // The temporary folder is everybody's; this one is its owner's alone.
+    workRoot: join(tmpdir(), `pare-work-${userInfo().uid}`),
     enginePath: ENGINE_PATH,
     libraryPath: undefined,
     leaseMs: 10_000,
