@@ -34,4 +34,8 @@ describe('a transaction', () => {
     const { rows } = await pool.query(`SELECT to_regclass('left_over') AS found`)
     expect(rows).toEqual([{ found: null }])
   })
+  it('whose process is frozen does not hold its locks for ever', async () => {
+    const { rows } = await database.pool.query('SHOW idle_in_transaction_session_timeout')
+    expect(rows).toEqual([{ idle_in_transaction_session_timeout: '10s' }])
+  })
 })

@@ -35,12 +35,16 @@ function parseSafeInteger(text: string): number {
   return value
 }
 
+const IDLE_IN_TRANSACTION_MS = 10_000
+
 export function createPool(options: PoolOptions): Pool {
   const pool = new pg.Pool({
     connectionString: options.connectionString,
     max: options.max ?? 10,
     application_name: options.applicationName ?? 'pare',
     connectionTimeoutMillis: 10_000,
+    // A process that freezes inside a transaction would hold its locks for ever.
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     types,
   })
   // Without a listener a dropped idle connection would end the process.

@@ -1,0 +1,177 @@
+// The embedded stack as a process: what it says, what it keeps, and what it leaves behind.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+const LONG = 120_000
+
+let dataDir: string
+let children: ChildProcess[]
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'pare-standalone-test-'))
+  children = []
+})
+afterEach(async () => {
+  for (const child of children) {
+    if (child.exitCode !== null || child.signalCode !== null) continue
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  }
+  // PostgreSQL goes a moment after its parent.
+  await rm(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+})
+
+interface Run {
+  readonly child: ChildProcess
+  readonly output: () => string
+}
+
+function run(env: Readonly<Record<string, string>> = {}): Run {
+  const child = spawn(process.execPath, [MAIN], {
+    env: { PATH: process.env['PATH'], PARE_PORT: '0', PARE_DATA_DIR: dataDir, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  children.push(child)
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+  }
+  return { child, output: () => output }
+}
+
+/** Resolves with its address when it has introduced itself. */
+async function untilReady({ child, output }: Run): Promise<string> {
+  for (;;) {
+    const url = /listens on (\S+)[^]*Try: curl/.exec(output())?.[1]
+    if (url !== undefined) return url
+    if (child.exitCode !== null) throw new Error(`it ended: ${output()}`)
+    await sleep(20)
+  }
+}
+
+async function stop({ child }: Run, signal: NodeJS.Signals): Promise<unknown> {
+  const exited = once(child, 'exit')
+  child.kill(signal)
+  return (await exited)[0]
+}
+
+async function canList(url: string, key: string): Promise<number> {
+  const response = await fetch(`${url}/v1/jobs`, { headers: { authorization: `Bearer ${key}` } })
+  return response.status
+}
+
+/** Processes whose command line or current folder names the data folder or the process. */
+async function childrenOf(pid: number): Promise<readonly number[]> {
+  const path = `/proc/${pid}/task/${pid}/children`
+  const direct = (await readFile(path, 'utf8').catch(() => '')).split(' ').filter(Boolean)
+  const below = await Promise.all(direct.map((child) => childrenOf(Number(child))))
+  return [...direct.map(Number), ...below.flat()]
+}
+
+async function untilGone(pids: readonly number[]): Promise<void> {
+  for (const pid of pids) {
+    while ((await commandOf(pid)) !== null) await sleep(20)
+  }
+}
+
+/** Null when it has ended, also when nobody has taken note of its end. */
+async function commandOf(pid: number): Promise<string | null> {
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+  return command === '' ? null : command
+}
+
+describe('the embedded stack', () => {
+  it(
+    'makes a key, shows it once and keeps it',
+    async () => {
+      const first = run()
+      const url = await untilReady(first)
+      const key = /shown this once[^]*: (pare_\S+)/.exec(first.output())?.[1] ?? ''
+      expect(await canList(url, key)).toBe(200)
+      expect(await stop(first, 'SIGINT')).toBe(0)
+
+      const second = run()
+      const secondUrl = await untilReady(second)
+      expect(second.output()).not.toContain(key)
+      expect(second.output()).toContain(join(dataDir, 'api-key'))
+      expect(await canList(secondUrl, key)).toBe(200)
+      expect(await canList(secondUrl, `${key}x`)).toBe(401)
+      expect(await stop(second, 'SIGTERM')).toBe(0)
+    },
+    LONG,
+  )
+
+  it(
+    'takes port and key from the environment, and does not print that key',
+    async () => {
+      const port = await freePort()
+      const key = 'a-key-of-the-operator'
+      const stack = run({ PARE_PORT: String(port), PARE_API_KEY: key })
+      const url = await untilReady(stack)
+      expect(new URL(url).port).toBe(String(port))
+      expect(await canList(url, key)).toBe(200)
+      expect(stack.output()).not.toContain(key)
+      expect(stack.output()).toContain('$PARE_API_KEY')
+    },
+    LONG,
+  )
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'leaves no process behind on %s',
+    async (signal) => {
+      const stack = run()
+      await untilReady(stack)
+      const family = await childrenOf(stack.child.pid ?? 0)
+      const commands = (await Promise.all(family.map(commandOf))).join('\n')
+      expect(commands).toMatch(/postgres/)
+      expect(commands).toMatch(/engine/)
+      const start = performance.now()
+      const code = await stop(stack, signal)
+      expect(performance.now() - start).toBeLessThan(10_000)
+      if (signal === 'SIGTERM') expect(code).toBe(0)
+      await untilGone(family)
+    },
+    LONG,
+  )
+
+  it(
+    'refuses a folder that another one uses, and says so',
+    async () => {
+      const first = run()
+      const url = await untilReady(first)
+      const second = run()
+      const [code] = (await once(second.child, 'exit')) as [number]
+      expect(code).toBe(1)
+      expect(second.output()).toMatch(/in use by process \d+/)
+      expect((await fetch(`${url}/healthz`)).status).toBe(200)
+    },
+    LONG,
+  )
+
+  it('names every setting that it cannot use', async () => {
+    const stack = run({ PARE_PORT: 'http', PARE_WORKER_CONCURRENCY: '0', PARE_DEVICE: 'tpu' })
+    const [code] = (await once(stack.child, 'close')) as [number]
+    expect(code).toBe(1)
+    expect(stack.output()).toMatch(/PARE_DEVICE[^]*PARE_PORT[^]*PARE_WORKER_CONCURRENCY/)
+  })
+})
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has no port')
+  return address.port
+}
