@@ -1,4 +1,5 @@
 export { deduplicateInitializers } from './deduplicate-initializers.js'
+export { errors } from './errors.js'
 export { extractConstants } from './extract-constants.js'
 export { foldAffine } from './fold-affine.js'
 export { batchNormAffine, foldBatchNorm } from './fold-batch-norm.js'
@@ -7,6 +8,7 @@ export { foldPad } from './fold-pad.js'
 export { type FoldableActivation, foldableActivation } from './foldable-activation.js'
 export { freezeInitializers } from './freeze-initializers.js'
 export { gemmToMatMul } from './gemm-to-matmul.js'
+export { inlineFunctions, type InlineFunctionsOptions } from './inline-functions.js'
 export {
   AFFINE_LAYERS,
   type AffineLayer,

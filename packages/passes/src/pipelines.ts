@@ -8,6 +8,7 @@ import { foldBatchNorm } from './fold-batch-norm.js'
 import { foldConstants } from './fold-constants.js'
 import { foldPad } from './fold-pad.js'
 import { freezeInitializers } from './freeze-initializers.js'
+import { inlineFunctions } from './inline-functions.js'
 import { learnShapes } from './learn-shapes.js'
 import { matMulToGemm } from './matmul-to-gemm.js'
 import type { AsyncPass, OpenModel, Tensors } from './model-session.js'
@@ -41,7 +42,7 @@ const MAX_ROUNDS = 8
 
 /**
  * The passes that make a model ready to compress:
- * 1. Make it plain: order, constants as initializers, nothing overridable.
+ * 1. Make it plain: no functions, order, constants as initializers, nothing overridable.
  * 2. Learn shapes from a run; the opset upgrade needs ranks and types.
  * 3. Raise the opset, so that everything after it meets one form of each operator.
  * 4. Compute what is constant and drop what does nothing.
@@ -62,7 +63,10 @@ export async function prepareModel(model: Model, options: PrepareOptions): Promi
 
 export function plainPasses(): readonly Pass[] {
   return [
-    // First: everything after it may read nodes in order.
+    // First: what an exporter left inside functions (PyTorch's dynamo exporter, onnxscript) is
+    // layers like any other from here on; no other pass looks into a function.
+    inlineFunctions(),
+    // Then: everything after it may read nodes in order, those out of functions too.
     sortTopologically(),
     // Before constants are looked for: a listed initializer is none.
     freezeInitializers(),

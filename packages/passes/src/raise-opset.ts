@@ -83,7 +83,8 @@ function findObstacles(model: Model, from: number, version: number): readonly Di
     const known = `${OLDEST_OPSET} to ${NEWEST_OPSET}`
     return [notRaised(`the changes from opset ${from} to ${version} are not known, only ${known}`)]
   }
-  if (model.functions.length > 0) return [notRaised('the model has functions; expand them first')]
+  if (model.functions.length > 0)
+    return [notRaised('the model has functions, which must be expanded first')]
   return [...walkNodes(model.graph, { subgraphs: 'visit' })]
     .filter((node) => node.domain === '' && sinceVersion(node, from) === undefined)
     .map((node) => notRaised(`opset ${from} has no operator ${node.opType}`, node))
