@@ -28,7 +28,7 @@ function filesWithTables(): readonly string[] {
       ),
     )
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
-    .filter((file) => readFileSync(join(ROOT, file), 'utf8').includes('defineErrors({'))
+    .filter((file) => readFileSync(join(ROOT, file), 'utf8').includes('defineErrors('))
 }
 
 async function readTables(): Promise<readonly Table[]> {
