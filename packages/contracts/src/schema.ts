@@ -11,7 +11,13 @@ export function words<const Words extends readonly string[]>(
 
 /** The schema or null: what is not there yet is null, never left out. */
 export function nullable<Schema extends TSchema>(schema: Schema) {
-  return Type.Unsafe<Static<Schema> | null>({ anyOf: [schema, { type: 'null' }] })
+  const { type, ...rest } = schema as { readonly type?: unknown }
+  // A list of types is decided at once by the serializer; alternatives are validated one by one.
+  const either =
+    typeof type === 'string'
+      ? { type: [type, 'null'], ...rest }
+      : { anyOf: [{ type: 'null' }, schema] }
+  return Type.Unsafe<Static<Schema> | null>(either)
 }
 
 /** A reference to a schema with an `$id`, so that it appears once in the OpenAPI document. */

@@ -18,6 +18,8 @@ export interface ApiSettings {
   readonly maxStreams: number
   /** Pause between comments that keep an event stream open. */
   readonly heartbeatMs: number
+  /** How long a request waits for the one that holds its idempotency key before it gets 409. */
+  readonly idempotencyWaitMs: number
   /** How long a looked-up API key is trusted without asking the database again. */
   readonly apiKeyCacheMs: number
   /** Address ranges that webhooks may reach although they are not public. */
@@ -41,6 +43,7 @@ export const DEFAULT_SETTINGS: ApiSettings = {
   requestsPerMinute: 60_000,
   maxStreams: 100,
   heartbeatMs: 15_000,
+  idempotencyWaitMs: 10_000,
   apiKeyCacheMs: 5000,
   webhookAllowCidrs: [],
 }

@@ -32,8 +32,6 @@ export interface Outcome<Body = unknown> {
 export type Work<Body> = (tx: Tx) => Promise<Outcome<Body>>
 
 const KEY = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/
-/** Longer than any of our transactions; then the caller is told to ask again. */
-const LOCK_TIMEOUT_MS = 10_000
 
 interface Mutation<Body> {
   readonly request: FastifyRequest
@@ -44,9 +42,11 @@ interface Mutation<Body> {
   readonly refresh?: (body: Body) => Promise<Body>
 }
 
+type MutationDeps = Pick<ApiDeps, 'pool' | 'doorbell' | 'logger' | 'settings'>
+
 /** Runs the work and answers the request. */
 export async function runMutation<Body>(
-  { pool, doorbell, logger }: Pick<ApiDeps, 'pool' | 'doorbell' | 'logger'>,
+  { pool, doorbell, logger, settings }: MutationDeps,
   { request, reply, bodyHash, refresh = keep }: Mutation<Body>,
   work: Work<Body>,
 ): Promise<FastifyReply> {
@@ -54,9 +54,10 @@ export async function runMutation<Body>(
   const outcome =
     key === null
       ? await withTransaction(pool, work)
-      : await withTransaction(pool, (tx) => runOnce(tx, key, work)).catch((error: unknown) =>
-          keepRefusal(pool, key, error),
-        )
+      : await withTransaction(pool, async (tx) => {
+          await limitWait(tx, settings)
+          return runOnce(tx, key, work)
+        }).catch((error: unknown) => keepRefusal(pool, key, error))
   if ('replay' in outcome) return replay(reply, outcome.replay, refresh)
   for (const { stageId, attempt, priority, delayMs } of outcome.ring ?? []) {
     // Lost rings are rung again by the reconciler: the job is accepted all the same.
@@ -72,6 +73,11 @@ function keep<Body>(body: Body): Promise<Body> {
   return Promise.resolve(body)
 }
 
+/** Past it PostgreSQL gives up, and the caller is told to ask again. */
+async function limitWait(tx: Tx, { idempotencyWaitMs }: MutationDeps['settings']): Promise<void> {
+  await tx.query(`SET LOCAL lock_timeout = ${Math.trunc(idempotencyWaitMs)}`)
+}
+
 interface Replay {
   readonly replay: StoredResponse
 }
@@ -81,7 +87,6 @@ async function runOnce<Body>(
   key: IdempotencyRequest,
   work: Work<Body>,
 ): Promise<Outcome<Body> | Replay> {
-  await tx.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`)
   const begun = await begin(tx, key)
   if ('replay' in begun) return begun
   const outcome = await work(tx)

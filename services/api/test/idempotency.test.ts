@@ -1,4 +1,4 @@
-import { withTransaction } from '@pare/database'
+import { idempotencyBegin, withTransaction } from '@pare/database'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { idIn, jobBody, startTestApi, type TestApi, uploadPair } from './support.js'
@@ -7,7 +7,7 @@ let api: TestApi
 let ids: { model: string; dataset: string }
 
 beforeAll(async () => {
-  api = await startTestApi()
+  api = await startTestApi({ idempotencyWaitMs: 2000 })
   ids = await uploadPair(api)
 })
 afterAll(() => api.close())
@@ -114,22 +114,22 @@ describe('an idempotency key', () => {
     expect(idIn(other)).not.toBe(idIn(first))
   })
 
-  it('answers 409 while the first request holds the key', async () => {
+  it('answers 409 while another request holds it for long, and works again after', async () => {
     const scope = `${api.alice.projectId} POST /v1/webhook-endpoints`
-    await withTransaction(api.pool, async (tx) => {
-      await tx.query(
-        `INSERT INTO idempotency (scope, key, fingerprint, holder, locked_until, expires_at)
-         SELECT $1, 'held', fingerprint, 'other', now() + interval '1 minute', now() + interval '1 day'
-         FROM idempotency LIMIT 1`,
-        [scope],
-      )
-    })
-    const fingerprintless = await post('/v1/webhook-endpoints', 'held', {
-      url: 'https://example.com/hook',
-    })
-    // Its fingerprint is another request's, which is what a key that was used elsewhere looks like.
-    expect(fingerprintless.status).toBe(422)
-    await api.pool.query(`DELETE FROM idempotency WHERE key = 'held'`)
+    const url = 'https://example.com/held'
+    const held = new Error('the other request failed')
+    await expect(
+      withTransaction(api.pool, async (tx) => {
+        await idempotencyBegin(tx, { scope, key: 'held', fingerprint: 'of another process' })
+        const waiting = await post('/v1/webhook-endpoints', 'held', { url })
+        expect(waiting.status).toBe(409)
+        expect(waiting.headers['retry-after']).toBe('1')
+        expect(waiting.body).toMatchObject({ code: 'idempotency_key_in_progress', retryable: true })
+        throw held
+      }),
+    ).rejects.toBe(held)
+    const free = await post('/v1/webhook-endpoints', 'held', { url })
+    expect(free.status).toBe(201)
   })
 
   it('never stores the secret of a webhook endpoint or an API key', async () => {

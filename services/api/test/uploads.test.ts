@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { request } from 'node:http'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -133,6 +134,22 @@ describe('uploading a model', () => {
     })
     expect(response.status).toBe(413)
     expect(await response.json()).toMatchObject({ code: 'body_too_large' })
+  })
+
+  it('leaves nothing of an upload whose connection ends early', async () => {
+    const before = await api.client().get('/v1/models?limit=200')
+    const upload = request(`${api.url}/v1/models`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${api.alice.key}`, 'content-length': '900' },
+    })
+    upload.on('error', () => undefined)
+    await new Promise<void>((resolve) => upload.write('the beginning', () => resolve()))
+    const closed = new Promise((resolve) => upload.on('close', resolve))
+    upload.destroy()
+    await closed
+    const after = await api.client().get('/v1/models?limit=200')
+    expect(after.body).toEqual(before.body)
+    expect(await api.store.stat(sha256('the beginning'))).toBeNull()
   })
 
   it('checks a Content-Digest', async () => {
