@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-import type { Response } from 'superagent'
+import type { Response } from 'supertest'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { bodyOf, idIn, jobBody, startTestApi, type TestApi, uploadPair } from './support.js'
