@@ -28,7 +28,12 @@ export interface EngineCommand {
 export type EngineEnd =
   | { readonly end: 'result'; readonly result: EngineResult }
   | { readonly end: 'probed'; readonly devices: readonly string[] }
-  | { readonly end: 'failed'; readonly error: SerializedError }
+  | {
+      readonly end: 'failed'
+      readonly error: SerializedError
+      /** As of a crash: where the engine says more than the error may. */
+      readonly stderr: string
+    }
   | { readonly end: 'killed'; readonly reason: EngineKillReason }
   | { readonly end: 'crashed'; readonly crash: EngineCrash }
 
@@ -134,9 +139,13 @@ export class EngineProcess {
   async #end(): Promise<EngineEnd> {
     if (this.#last?.type === 'result') return { end: 'result', result: this.#last }
     if (this.#last?.type === 'probed') return { end: 'probed', devices: this.#last.devices }
-    if (this.#last?.type === 'failed') return { end: 'failed', error: this.#last.error }
-    if (this.#killedFor !== undefined) return { end: 'killed', reason: this.#killedFor }
+    if (this.#killedFor !== undefined && this.#last === undefined) {
+      return { end: 'killed', reason: this.#killedFor }
+    }
     await this.#restOfStderr()
+    if (this.#last?.type === 'failed') {
+      return { end: 'failed', error: this.#last.error, stderr: this.#stderr() }
+    }
     const { exitCode, signalCode } = this.#child
     return {
       end: 'crashed',

@@ -144,6 +144,9 @@ export class StageAttempt {
       case 'result':
         return this.#endWithResult(end.result, engine)
       case 'failed':
+        if (end.error.kind === 'internal') {
+          this.#log.error({ stderr: end.stderr }, 'engine met an unexpected error')
+        }
         return this.#fail({ error: end.error })
       case 'killed':
         return this.#endStopped(end.reason)

@@ -251,6 +251,13 @@ describe('an archive', () => {
     expect(statSync(join(directory, 'w.bin')).size).toBeLessThanOrEqual(100)
   })
 
+  it('leaves the upload readable to the end when it stops in the middle of a long entry', async () => {
+    const long = zip([model, { path: 'w.bin', content: new Uint8Array(2 ** 27) }])
+    expect(await codeOf(open(long, { ratioFloorBytes: 1_000_000 }))).toBe(
+      'bundle_inflation_refused',
+    )
+  })
+
   it('is never unpacked over existing files', async () => {
     writeFileSync(join(directory, 'other'), 'x')
     const work = extractBundle({ path: upload(whole), directory })

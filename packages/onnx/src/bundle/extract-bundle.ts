@@ -3,9 +3,9 @@
  * a zip archive of one .onnx file and the external data it names; the content decides, not the
  * name. Files are written by us alone, each new (O_EXCL), so none can be a link.
  */
-import { createReadStream, createWriteStream, lstatSync, readdirSync } from 'node:fs'
+import { createWriteStream, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { Transform, type TransformCallback } from 'node:stream'
+import { Readable, Transform, type TransformCallback } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { crc32, createInflateRaw } from 'node:zlib'
 
@@ -84,6 +84,8 @@ function allowance(archiveBytes: number, limits: BundleLimits): number {
   return Math.min(limits.maxInflatedBytes, byRatio)
 }
 
+const READ_BYTES = 64 * 1024
+
 interface Budget {
   left: number
 }
@@ -100,17 +102,20 @@ async function extractEntry(
     count.end()
     return pipeline(count, out)
   }
-  const raw = createReadStream('', {
-    fd: upload.fd,
-    autoClose: false,
-    start: entry.dataOffset,
-    end: entry.dataOffset + entry.compressedBytes - 1,
-  })
+  const raw = Readable.from(compressedBytes(upload, entry), { objectMode: false })
   if (entry.method === 'stored') return pipeline(raw, count, out)
   try {
     await pipeline(raw, createInflateRaw(), count, out)
   } catch (error) {
     throw isZlibError(error) ? damaged(entry, 'its compressed bytes are damaged', error) : error
+  }
+}
+
+/** Not a stream on the file's descriptor: one that fails closes it, and it is not its own. */
+function* compressedBytes({ readRange }: PlainFile, entry: ZipEntry): Generator<Uint8Array> {
+  const end = entry.dataOffset + entry.compressedBytes
+  for (let at = entry.dataOffset; at < end; at += READ_BYTES) {
+    yield readRange(at, Math.min(READ_BYTES, end - at))
   }
 }
 

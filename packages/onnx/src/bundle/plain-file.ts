@@ -10,7 +10,6 @@ import type { ByteSource } from '../scan/byte-source.js'
 import { scanErrors } from '../scan/errors.js'
 
 export interface PlainFile {
-  readonly fd: number
   readonly source: ByteSource
   /** A copy of `length` bytes from `offset`; both lie inside the file. */
   readonly readRange: (offset: number, length: number) => Uint8Array
@@ -27,7 +26,6 @@ export function openPlainFile(path: string): PlainFile {
     throw scanErrors.file_not_plain(`a file of the upload was refused: ${what}`)
   }
   return {
-    fd,
     source: fileSource(fd, facts.size),
     readRange: (offset, length) => readRange(fd, offset, length),
     close: () => closeSync(fd),
