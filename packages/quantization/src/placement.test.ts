@@ -139,6 +139,25 @@ describe('planPlacement', () => {
     })
   })
 
+  it.each([
+    [1, 3, 'float'],
+    [3, 3, 'float'],
+    [3, 7, 'integer'],
+    [4, 3, 'integer'],
+  ] as const)(
+    'keeps a first convolution of %d channels and width %d %s',
+    (channels, size, decision) => {
+      const builder = model({ opset: 17 })
+        .input('x', 'float32', ['n', channels, 9, 9])
+        .floats('w', [8, channels, size, size], randomValues(8 * channels * size ** 2, 1))
+        .node('Conv', ['x', 'w'], ['a'])
+        .node('Relu', ['a'], ['r'])
+      const { integer, quantized } = plan(conv(builder, 'r', 'b').output('b').build())
+      expect(integer).toEqual(decision === 'float' ? ['b'] : ['a', 'b'])
+      expect(quantized).toEqual(decision === 'float' ? ['r', 'b'] : ['x', 'r', 'b'])
+    },
+  )
+
   it('does not join ranges that differ more than eight times', () => {
     const builder = conv(conv(start(), 'x', 'a'), 'x', 'b').node('Concat', ['a', 'b'], ['c'], {
       axis: attr.int(1),

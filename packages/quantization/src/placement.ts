@@ -8,12 +8,13 @@
 //    readers are integer. Conv has none: its output always is.
 // 4. Reshape, Transpose, MaxPool, … pass 8 bits through between the two, sharing parameters.
 // 5. Relu and Clip vanish into the quantization behind an integer producer.
-// 6. A layer that would stand alone between float neighbours and computes little stays float.
+// 6. A convolution that would stand alone between float neighbours and computes little stays float,
+//    and so does a first one over few channels.
 import { type GraphIndex, indexGraph, type Model, type Node, onnxOpset } from '@pare/graph'
 import { opFacts, sharesQuantization } from '@pare/ops'
 
 import { type ClampChain, clampChain } from './clamp-chain.js'
-import { isWorthConverting } from './conversion-cost.js'
+import { isThinConvolution, isWorthConverting } from './conversion-cost.js'
 import { type StaysFloat, staysFloat } from './decision.js'
 import { type WeightedLayer, weightedLayer } from './layer-weight.js'
 
@@ -56,7 +57,7 @@ const MAX_RANGE_RATIO = 8
 const MESSAGES = {
   input_float: 'its inputs are not all in integers, and converting them costs more than it saves',
   output_float: 'nothing reads its output in integers',
-  not_worth_converting: 'it computes too little to pay for converting its input and output',
+  not_worth_converting: 'its float kernel is faster than converting and computing in integers',
 } as const
 
 class Planner {
@@ -94,7 +95,7 @@ class Planner {
     const missing = [node.inputs[0]!, output].find((value) => !this.hasRange(node, value))
     if (missing === undefined) return undefined
     // What does not pay is not observed either; then that is the reason.
-    return isWorthConverting(layer)
+    return isWorthConverting(layer) && !isThinConvolution(layer)
       ? staysFloat('no_calibration_range', `${missing} was not observed as a float32 value`)
       : staysFloat('not_worth_converting', MESSAGES.not_worth_converting)
   }
@@ -191,11 +192,13 @@ class Planner {
   }
 
   private isWorthwhile(node: Node, layer: WeightedLayer): boolean {
-    const standsAlone =
-      this.integerSource(node.inputs[0]!) === undefined &&
-      !this.hasIntegerReader(this.chainOf(node).output) &&
-      this.readers(node.inputs[0]!).filter((reader) => this.layers.has(reader)).length === 1
-    return !standsAlone || isWorthConverting(layer)
+    const input = node.inputs[0]!
+    const convertsInput =
+      this.integerSource(input) === undefined &&
+      this.readers(input).filter((reader) => this.layers.has(reader)).length === 1
+    if (!convertsInput) return true
+    if (isThinConvolution(layer)) return false
+    return this.hasIntegerReader(this.chainOf(node).output) || isWorthConverting(layer)
   }
 
   private explain(node: Node, reason: keyof typeof MESSAGES): void {

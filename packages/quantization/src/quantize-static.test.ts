@@ -7,14 +7,14 @@ import { quantizeStatic } from './quantize-static.js'
 import { readBack } from './read-back.js'
 import { calibrated, optimize, randomTensor, randomValues, runModel, sqnr } from './testing.js'
 
-const IMAGE = [4, 3, 8, 8]
+const IMAGE = [4, 4, 8, 8]
 const feeds = { x: randomTensor(IMAGE, 1) }
 
 /** Conv → Relu → Conv → Add → Relu → GlobalAveragePool → Flatten → Gemm. */
 function smallResNet(): Model {
   return model({ opset: 17 })
-    .input('x', 'float32', ['n', 3, 8, 8])
-    .floats('w1', [16, 3, 3, 3], randomValues(432, 2, 0.3))
+    .input('x', 'float32', ['n', 4, 8, 8])
+    .floats('w1', [16, 4, 3, 3], randomValues(576, 2, 0.3))
     .floats('b1', [16], randomValues(16, 3))
     .floats('w2', [16, 16, 3, 3], randomValues(2304, 4, 0.1))
     .floats('b2', [16], randomValues(16, 5))
@@ -85,8 +85,8 @@ describe('quantizeStatic', () => {
 
   it('folds alpha and beta of Gemm into its integers', async () => {
     const built = model({ opset: 17 })
-      .input('x', 'float32', ['n', 3, 8, 8])
-      .floats('w', [192, 10], randomValues(1920, 1))
+      .input('x', 'float32', ['n', 4, 8, 8])
+      .floats('w', [256, 10], randomValues(2560, 1))
       .floats('c', [10], randomValues(10, 2, 20))
       .node('Flatten', ['x'], ['f'])
       .node('Gemm', ['f', 'w', 'c'], ['y'], {
@@ -102,8 +102,8 @@ describe('quantizeStatic', () => {
 
   it('quantizes a weight that two nodes share once', async () => {
     const built = model({ opset: 17 })
-      .input('x', 'float32', ['n', 3, 8, 8])
-      .floats('w', [3, 3, 3, 3], randomValues(81, 1))
+      .input('x', 'float32', ['n', 4, 8, 8])
+      .floats('w', [4, 4, 3, 3], randomValues(144, 1))
       .node('Conv', ['x', 'w'], ['a'], { pads: [1, 1, 1, 1] })
       .node('Conv', ['a', 'w'], ['y'], { pads: [1, 1, 1, 1] })
       .output('y')
@@ -117,8 +117,8 @@ describe('quantizeStatic', () => {
 
   it('keeps names and types of graph inputs and outputs, also of a quantized output', async () => {
     const built = model({ opset: 17 })
-      .input('x', 'float32', ['n', 3, 8, 8])
-      .floats('w', [8, 3, 3, 3], randomValues(216, 1))
+      .input('x', 'float32', ['n', 4, 8, 8])
+      .floats('w', [8, 4, 3, 3], randomValues(288, 1))
       .node('Conv', ['x', 'w'], ['inner'])
       .node('Relu', ['inner'], ['y'])
       .output('y', 'float32')
@@ -134,11 +134,11 @@ describe('quantizeStatic', () => {
   })
 
   it('makes room for a large bias by a coarser weight of its channel only', async () => {
-    const values = randomValues(3 * 8 * 27, 1).subarray(0, 8 * 27)
-    values.fill(1e-9, 0, 27)
+    const values = randomValues(8 * 36, 1)
+    values.fill(1e-9, 0, 36)
     const built = model({ opset: 17 })
-      .input('x', 'float32', ['n', 3, 8, 8])
-      .floats('w', [8, 3, 3, 3], values)
+      .input('x', 'float32', ['n', 4, 8, 8])
+      .floats('w', [8, 4, 3, 3], values)
       .floats('b', [8], [100, 1, 1, 1, 1, 1, 1, 1])
       .node('Conv', ['x', 'w', 'b'], ['y'])
       .output('y')
@@ -152,8 +152,8 @@ describe('quantizeStatic', () => {
 
   it('leaves a layer float whose bias does not fit with one scale for all channels', async () => {
     const built = model({ opset: 17 })
-      .input('x', 'float32', ['n', 3, 8, 8])
-      .floats('w', [8, 3, 3, 3], randomValues(216, 1, 1e-9))
+      .input('x', 'float32', ['n', 4, 8, 8])
+      .floats('w', [8, 4, 3, 3], randomValues(288, 1, 1e-9))
       .floats('b', [8], new Float32Array(8).fill(100))
       .floats('v', [8, 8, 3, 3], randomValues(576, 2))
       .node('Conv', ['x', 'w', 'b'], ['a'])
@@ -215,8 +215,8 @@ describe('quantizeStatic', () => {
 
   it('says which nodes on the data path have no integer kernel', async () => {
     const built = model({ opset: 17 })
-      .input('x', 'float32', ['n', 3, 8, 8])
-      .floats('w', [8, 3, 3, 3], randomValues(216, 1))
+      .input('x', 'float32', ['n', 4, 8, 8])
+      .floats('w', [8, 4, 3, 3], randomValues(288, 1))
       .node('Conv', ['x', 'w'], ['c'])
       .node('Tanh', ['c'], ['y'])
       .node('Shape', ['y'], ['shape'])
