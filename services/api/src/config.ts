@@ -1,12 +1,11 @@
 // The environment as one frozen object; every fault is named before the process gives up.
 import { createHash } from 'node:crypto'
 
-import { coerceError } from '@pare/errors'
 import { LOG_LEVELS, type LogLevel } from '@pare/observability'
+import { type Environment, EnvironmentReader } from '@pare/settings'
 import { addressGuard } from '@pare/webhooks'
 
 import { type ApiSettings, DEFAULT_SETTINGS } from './deps.js'
-import { errors } from './errors.js'
 import { KEY_PATTERN } from './plugins/auth.js'
 
 export interface ApiConfig {
@@ -25,8 +24,6 @@ export interface ApiConfig {
   readonly settings: ApiSettings
 }
 
-type Environment = Readonly<Record<string, string | undefined>>
-
 /** @throws configuration_invalid with one entry per fault */
 export function readConfig(environment: Environment = process.env): ApiConfig {
   const reader = new EnvironmentReader(environment)
@@ -40,7 +37,7 @@ export function readConfig(environment: Environment = process.env): ApiConfig {
     logLevel: reader.choice('PARE_LOG_LEVEL', LOG_LEVELS, 'info'),
     // Derived from what all processes of an installation share, so that nothing more must be set.
     cursorSecret: reader.text('PARE_CURSOR_SECRET', derivedSecret(databaseUrl)),
-    apiKey: reader.apiKey('PARE_API_KEY'),
+    apiKey: readApiKey(reader),
     poolSize: reader.integer('PARE_DATABASE_CONNECTIONS', { fallback: 10, min: 2, max: 200 }),
     settings: readSettings(reader),
   }
@@ -64,7 +61,7 @@ function readSettings(reader: EnvironmentReader): ApiSettings {
       min: 1,
       max: 10_000_000,
     }),
-    webhookAllowCidrs: reader.cidrs('WEBHOOK_ALLOW_CIDRS'),
+    webhookAllowCidrs: reader.list('WEBHOOK_ALLOW_CIDRS', addressGuard),
   }
 }
 
@@ -72,73 +69,9 @@ function derivedSecret(databaseUrl: string): string {
   return createHash('sha256').update(`pare cursor\n${databaseUrl}`).digest('hex')
 }
 
-class EnvironmentReader {
-  readonly #environment: Environment
-  readonly #faults: string[] = []
-
-  constructor(environment: Environment) {
-    this.#environment = environment
-  }
-
-  text(name: string, fallback: string): string {
-    return this.#environment[name] || fallback
-  }
-
-  url(name: string, protocols: readonly string[], fallback = ''): string {
-    const value = this.text(name, fallback)
-    if (URL.canParse(value) && protocols.includes(new URL(value).protocol)) return value
-    // The value may hold a password: it is not repeated.
-    this.#faults.push(`${name}: expected a URL that begins with ${protocols.join(' or ')}`)
-    return ''
-  }
-
-  integer(
-    name: string,
-    bounds: { readonly fallback: number; readonly min: number; readonly max: number },
-  ): number {
-    const text = this.text(name, String(bounds.fallback))
-    const value = Number(text)
-    if (Number.isInteger(value) && value >= bounds.min && value <= bounds.max) return value
-    this.#faults.push(`${name}: expected an integer from ${bounds.min} to ${bounds.max}`)
-    return bounds.fallback
-  }
-
-  choice<const Choice extends string>(
-    name: string,
-    choices: readonly Choice[],
-    fallback: Choice,
-  ): Choice {
-    const text = this.text(name, fallback)
-    const found = choices.find((choice) => choice === text)
-    if (found === undefined) this.#faults.push(`${name}: expected one of ${choices.join(', ')}`)
-    return found ?? fallback
-  }
-
-  cidrs(name: string): readonly string[] {
-    const ranges = this.text(name, '')
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== '')
-    try {
-      addressGuard(ranges)
-    } catch (error) {
-      this.#faults.push(`${name}: ${coerceError(error).message}`)
-    }
-    return ranges
-  }
-
-  apiKey(name: string): string | undefined {
-    const key = this.text(name, '')
-    if (key === '') return undefined
-    if (KEY_PATTERN.test(key)) return key
-    this.#faults.push(`${name}: expected 8 to 256 visible ASCII characters`)
-    return undefined
-  }
-
-  throwFaults(): void {
-    if (this.#faults.length === 0) return
-    throw errors.configuration_invalid(this.#faults.join('\n'), {
-      details: { errors: this.#faults.map((detail) => ({ detail, code: 'invalid' })) },
-    })
-  }
+function readApiKey(reader: EnvironmentReader): string | undefined {
+  const key = reader.optionalText('PARE_API_KEY')
+  if (key === undefined || KEY_PATTERN.test(key)) return key
+  reader.fault('PARE_API_KEY', 'expected 8 to 256 visible ASCII characters')
+  return undefined
 }

@@ -74,9 +74,5 @@ export const errors = defineErrors({
   },
   database_unavailable: { kind: 'unavailable', title: 'The database cannot be used right now.' },
   not_ready: { kind: 'unavailable', title: 'A part that the service needs does not answer.' },
-  configuration_invalid: {
-    kind: 'invalid_input',
-    title: 'The environment of the service has faults.',
-  },
   internal_error: { kind: 'internal', title: 'Something went wrong inside the service.' },
 })

@@ -1,2 +1,2 @@
-export { configErrors, readConfig, type StandaloneConfig } from './config.js'
+export { readConfig, type StandaloneConfig } from './config.js'
 export { type RunningStandalone, startStandalone } from './start-standalone.js'

@@ -2,10 +2,12 @@
 // API and worker are the same code as when they run apart; only their settings come from here.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 
 import { readConfig as readApiConfig, type RunningApi, startApi } from '@pare/api'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '@pare/database/embedded'
+import { CodedError } from '@pare/errors'
 import { readConfig as readWorkerConfig, runWorker, type WorkerProcess } from '@pare/worker'
 
 import { keepApiKey, type KeptKey } from './api-key.js'
@@ -28,9 +30,7 @@ export async function startStandalone(config: StandaloneConfig): Promise<Running
     await started.postgres?.stop()
   }
   try {
-    const postgres = (started.postgres = await startEmbeddedPostgres({
-      dataDir: join(config.dataDir, 'postgres'),
-    }))
+    const postgres = (started.postgres = await startPostgres(join(config.dataDir, 'postgres')))
     const apiKey = await keepApiKey(config.dataDir, config.apiKey)
     const environment = environmentOf(config, postgres.url, apiKey.key)
     // The API migrates the database, which the worker needs.
@@ -43,22 +43,33 @@ export async function startStandalone(config: StandaloneConfig): Promise<Running
   }
 }
 
+/** A stack that was told to stop has this long; one that starts meanwhile waits for it. */
+const STOP_PATIENCE_MS = 10_000
+
+async function startPostgres(dataDir: string): Promise<EmbeddedPostgres> {
+  const deadline = performance.now() + STOP_PATIENCE_MS
+  for (;;) {
+    try {
+      return await startEmbeddedPostgres({ dataDir })
+    } catch (error) {
+      const isInUse = error instanceof CodedError && error.code === 'postgres_in_use'
+      if (!isInUse || performance.now() > deadline) throw error
+      await sleep(200)
+    }
+  }
+}
+
+/** What API and worker are told, besides what the environment sets. */
 function environmentOf(
-  config: StandaloneConfig,
+  { dataDir, environment }: StandaloneConfig,
   databaseUrl: string,
   apiKey: string,
 ): Readonly<Record<string, string>> {
   return {
-    ...config.passedOn,
+    ...environment,
     DATABASE_URL: databaseUrl,
-    STORAGE_URL: pathToFileURL(join(config.dataDir, 'blobs')).href,
-    PARE_HOST: config.host,
-    PARE_PORT: String(config.port),
+    STORAGE_URL: pathToFileURL(join(dataDir, 'blobs')).href,
     PARE_API_KEY: apiKey,
-    PARE_DATA_DIR: config.dataDir,
-    PARE_WORKER_CONCURRENCY: String(config.concurrency),
-    PARE_DEVICE: config.device,
-    PARE_LOG_LEVEL: config.logLevel,
-    WEBHOOK_ALLOW_CIDRS: config.webhookAllowCidrs.join(','),
+    PARE_DATA_DIR: dataDir,
   }
 }

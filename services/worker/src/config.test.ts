@@ -46,7 +46,7 @@ describe('the configuration of a worker', () => {
     try {
       read()
     } catch (error) {
-      expect(error).toMatchObject({ code: 'worker_config_invalid' })
+      expect(error).toMatchObject({ code: 'configuration_invalid' })
       expect((error as Error).message).toMatch(/PARE_DEVICE/)
       expect((error as Error).message).toMatch(/PARE_WORKER_CONCURRENCY/)
       expect((error as Error).message).not.toContain('secret')

@@ -2,10 +2,10 @@
 import { join } from 'node:path'
 
 import { LOG_LEVELS, type LogLevel } from '@pare/observability'
+import { type Environment, EnvironmentReader } from '@pare/settings'
 import type { S3Credentials } from '@pare/storage'
 
 import { workerSettings } from './default-settings.js'
-import { workerErrors } from './errors.js'
 import type { WorkerSettings } from './worker-deps.js'
 
 export interface WorkerConfig {
@@ -23,14 +23,12 @@ export interface WorkerConfig {
   readonly settings: WorkerSettings
 }
 
-type Environment = Readonly<Record<string, string | undefined>>
-
 const DATABASE_PROTOCOLS = ['postgres:', 'postgresql:']
 const QUEUE_PROTOCOLS = [...DATABASE_PROTOCOLS, 'redis:', 'rediss:']
 const MEBIBYTE = 2 ** 20
 const MAX_SECONDS = 7 * 24 * 60 * 60
 
-/** @throws worker_config_invalid, whose message has one line per fault */
+/** @throws configuration_invalid, whose message has one line per fault */
 export function readConfig(environment: Environment = process.env): WorkerConfig {
   const reader = new EnvironmentReader(environment)
   const databaseUrl = reader.url('DATABASE_URL', DATABASE_PROTOCOLS)
@@ -84,69 +82,4 @@ function readCredentials(reader: EnvironmentReader): S3Credentials | undefined {
   const sessionToken = reader.text('AWS_SESSION_TOKEN', '')
   if (accessKeyId === '' || secretAccessKey === '') return undefined
   return { accessKeyId, secretAccessKey, ...(sessionToken === '' ? {} : { sessionToken }) }
-}
-
-interface Bounds {
-  readonly min: number
-  readonly max: number
-}
-
-class EnvironmentReader {
-  readonly #environment: Environment
-  readonly #faults: string[] = []
-
-  constructor(environment: Environment) {
-    this.#environment = environment
-  }
-
-  text(name: string, fallback: string): string {
-    const value = this.#environment[name]
-    return value === undefined || value === '' ? fallback : value
-  }
-
-  url(name: string, protocols: readonly string[], fallback = ''): string {
-    const value = this.text(name, fallback)
-    if (URL.canParse(value) && protocols.includes(new URL(value).protocol)) return value
-    // The value may hold a password: it is not repeated.
-    this.#faults.push(`${name}: expected a URL that begins with ${protocols.join(' or ')}`)
-    return ''
-  }
-
-  optionalInteger(name: string, { min, max }: Bounds): number | undefined {
-    const text = this.text(name, '')
-    if (text === '') return undefined
-    const value = Number(text)
-    if (Number.isInteger(value) && value >= min && value <= max) return value
-    this.#faults.push(`${name}: expected an integer from ${min} to ${max}`)
-    return undefined
-  }
-
-  integer(name: string, { fallback, ...bounds }: Bounds & { readonly fallback: number }): number {
-    return this.optionalInteger(name, bounds) ?? fallback
-  }
-
-  choice<const Choice extends string>(
-    name: string,
-    choices: readonly Choice[],
-    fallback: Choice,
-  ): Choice {
-    const text = this.text(name, fallback)
-    const found = choices.find((choice) => choice === text)
-    if (found === undefined) this.#faults.push(`${name}: expected one of ${choices.join(', ')}`)
-    return found ?? fallback
-  }
-
-  list(name: string): readonly string[] {
-    return this.text(name, '')
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== '')
-  }
-
-  throwFaults(): void {
-    if (this.#faults.length === 0) return
-    throw workerErrors.worker_config_invalid(this.#faults.join('\n'), {
-      details: { faults: this.#faults },
-    })
-  }
 }

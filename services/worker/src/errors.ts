@@ -33,5 +33,4 @@ export const workerErrors = defineErrors({
     kind: 'internal',
     title: 'The engine of this worker does not know the kind of the stage.',
   },
-  worker_config_invalid: { kind: 'invalid_input', title: 'The configuration is not usable.' },
 })

@@ -16,7 +16,8 @@ const FASTIFY_ERRORS: Readonly<Record<string, Raise>> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: errors.body_required,
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: errors.body_malformed,
   FST_ERR_CTP_INVALID_JSON_BODY: errors.body_malformed,
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: errors.media_type_unsupported,
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
+    errors.media_type_unsupported('send JSON as application/json'),
 }
 
 /** SQLSTATE classes and node codes that mean "no database now", not "a wrong statement". */
