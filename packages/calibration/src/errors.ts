@@ -4,14 +4,14 @@ export const errors = defineErrors({
   calibration_data_empty: {
     kind: 'invalid_input',
     fault: 'data',
-    title: 'The calibration data holds no samples.',
+    title: 'The calibration data holds no samples',
   },
   calibration_statistics_invalid: {
     kind: 'invalid_input',
-    title: 'The calibration statistics are not in a form this version understands.',
+    title: 'The calibration statistics are not in a form this version understands',
   },
   calibration_statistics_mismatch: {
     kind: 'conflict',
-    title: 'Calibration statistics of different kinds cannot be merged.',
+    title: 'Calibration statistics of different kinds cannot be merged',
   },
 })

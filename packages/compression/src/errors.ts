@@ -10,11 +10,6 @@ export const errors = defineErrors({
     kind: 'invalid_input',
     title: 'The recipe needs a dataset that is not given',
   },
-  dataset_mismatch: {
-    kind: 'invalid_input',
-    fault: 'data',
-    title: 'The dataset does not fit the model',
-  },
   labels_missing: {
     kind: 'invalid_input',
     fault: 'data',
@@ -28,11 +23,6 @@ export const errors = defineErrors({
     kind: 'constraint_unmet',
     fault: 'model',
     title: 'No candidate met the constraints of the job',
-  },
-  model_run_failed: {
-    kind: 'invalid_input',
-    fault: 'model',
-    title: 'onnxruntime could not run the model',
   },
   stage_input_missing: { kind: 'internal', title: 'A stage was started without one of its inputs' },
 })

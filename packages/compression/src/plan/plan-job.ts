@@ -24,8 +24,8 @@ export interface PlanInputs {
 
 /**
  * Plans a job.
- * @throws recipe_invalid, dataset_required, dataset_mismatch, labels_missing, metric_unsuitable;
- * each with `details.errors`, one RequestFault per problem.
+ * @throws recipe_invalid, dataset_required, labels_missing, metric_unsuitable, and the `dataset_*`
+ * errors of @pare/datasets; each with `details.errors`, one RequestFault per problem.
  */
 export function planJob(request: JobRequest, inputs: PlanInputs): JobPlan {
   const step = onlyStep(request)
