@@ -1,15 +1,16 @@
-// npm start: builds what changed, then runs the embedded stack in this terminal until stopped.
-import { spawn, spawnSync } from 'node:child_process'
+// npm start: builds what changed, then is the embedded stack, in this terminal, until stopped.
+import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-const build = spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: root, stdio: 'inherit' })
+// Killed before it could pass a signal on, npm leaves us behind: then we stop, too.
+const npm = process.env.npm_lifecycle_event === undefined ? null : process.ppid
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+const build = spawnSync(process.execPath, ['scripts/build.mjs'], { stdio: 'inherit' })
 if (build.status !== 0) process.exit(build.status ?? 1)
 
-const stack = spawn(process.execPath, ['services/standalone/dist/main.js'], {
-  cwd: root,
-  stdio: 'inherit',
-})
-// A terminal's Ctrl-C reaches the child as well; a plain `kill` reaches only this process.
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stack.kill(signal))
-stack.on('exit', (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)))
+if (npm !== null) {
+  const watch = () => process.ppid !== npm && process.kill(process.pid, 'SIGTERM')
+  setInterval(watch, 250).unref()
+}
+await import('../services/standalone/dist/main.js')
