@@ -1,6 +1,19 @@
 export { FLOAT_REASONS, type FloatReason } from './decision.js'
 export { errors } from './errors.js'
 export {
+  convertFloat16,
+  type ConvertFloat16Options,
+  type ConvertFloat16Result,
+  FLOAT16_BLOCKED_OPS,
+  FLOAT16_DEFAULTS,
+  type Float16LayerReport,
+  type Float16ReadBack,
+  type NarrowType,
+  OVERFLOW_POLICIES,
+  type OverflowPolicy,
+  readBackFloat16,
+} from './float16/index.js'
+export {
   ACTIVATION_TYPES,
   type ActivationType,
   WEIGHT_TYPES,
@@ -25,3 +38,4 @@ export type { WeightRange } from './quantize-weight.js'
 export { type Optimize, readBack, type ReadBackResult } from './read-back.js'
 export type { LayerReport, QuantizedValueReport, QuantizedWeightReport } from './report.js'
 export { saturates, TARGET_ISAS, type TargetIsa } from './saturation.js'
+export * from './weights/index.js'

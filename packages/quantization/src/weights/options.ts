@@ -1,0 +1,106 @@
+import { errors } from '../errors.js'
+import { WEIGHT_BITS, type WeightBits } from './block-grid.js'
+
+export const WEIGHT_FORMATS = ['MatMulNBits', 'QDQ'] as const
+export type WeightFormat = (typeof WEIGHT_FORMATS)[number]
+
+export const WEIGHT_ALGORITHMS = ['rtn', 'hqq', 'gptq', 'awq'] as const
+export type WeightAlgorithm = (typeof WEIGHT_ALGORITHMS)[number]
+
+export const WEIGHT_BLOCK_SIZES = [16, 32, 64, 128, 256] as const
+
+/** Op types with weights that can be quantized; Conv only in format QDQ. */
+export const WEIGHT_OP_TYPES = ['MatMul', 'Gemm', 'Gather', 'Conv'] as const
+
+export interface QuantizeWeightsOptions {
+  /** Default 4. 2 needs format MatMulNBits. */
+  readonly bits?: WeightBits
+  /** Weights along the summed dimension that share a scale: a power of two, 16 to 256. Default 32. */
+  readonly blockSize?: number
+  /** No zero points: smaller and faster, less accurate. Default false. */
+  readonly symmetric?: boolean
+  /**
+   * `MatMulNBits` (default): onnxruntime's kernels, which never expand the weights. `QDQ`: standard
+   * operators of opset 21, for any runtime.
+   */
+  readonly format?: WeightFormat
+  /** Default `rtn`. `gptq` and `awq` need Gram matrices; other operators than MatMul and Gemm get `rtn`. */
+  readonly algorithm?: WeightAlgorithm
+  /** MatMulNBits computes in: 0 or 1 float32, 4 int8 (default, and the only fast one on CPUs). */
+  readonly accuracyLevel?: 0 | 1 | 2 | 3 | 4
+  /** Default MatMul, Gemm and Gather; with QDQ also Conv. */
+  readonly opTypesToQuantize?: readonly string[]
+  /** Names (or first outputs) of nodes that stay as they are, e.g. the first and the last layer. */
+  readonly nodesToExclude?: readonly string[]
+  /** Bits of single nodes, by name or first output. */
+  readonly bitsByNode?: Readonly<Record<string, WeightBits>>
+  /** GPTQ: λ added to the diagonal of XᵀX, as a fraction of its mean. Default 0.01. */
+  readonly damping?: number
+  /** GPTQ: columns of the largest inputs first. Default false. */
+  readonly actOrder?: boolean
+  /** AWQ: where a scale cannot be folded into what comes before, insert a Mul. Default true. */
+  readonly insertMul?: boolean
+  /** AWQ: exponents tried between 0 and 1. Default 20. */
+  readonly alphaSteps?: number
+}
+
+export type ResolvedWeightsOptions = Required<QuantizeWeightsOptions>
+
+export const WEIGHTS_DEFAULTS = {
+  bits: 4,
+  blockSize: 32,
+  symmetric: false,
+  format: 'MatMulNBits',
+  algorithm: 'rtn',
+  accuracyLevel: 4,
+  nodesToExclude: [],
+  bitsByNode: {},
+  damping: 0.01,
+  actOrder: false,
+  insertMul: true,
+  alphaSteps: 20,
+} as const satisfies QuantizeWeightsOptions
+
+const DEFAULT_OP_TYPES: Readonly<Record<WeightFormat, readonly string[]>> = {
+  MatMulNBits: ['MatMul', 'Gemm', 'Gather'],
+  QDQ: ['MatMul', 'Gemm', 'Gather', 'Conv'],
+}
+
+/** Fills in the defaults. Throws `quantization_options_invalid`. */
+export function resolveWeightsOptions(options: QuantizeWeightsOptions): ResolvedWeightsOptions {
+  const format = options.format ?? WEIGHTS_DEFAULTS.format
+  requireOneOf('format', format, WEIGHT_FORMATS)
+  const resolved = {
+    ...WEIGHTS_DEFAULTS,
+    opTypesToQuantize: DEFAULT_OP_TYPES[format],
+    ...options,
+  }
+  requireOneOf('bits', resolved.bits, WEIGHT_BITS)
+  requireOneOf('algorithm', resolved.algorithm, WEIGHT_ALGORITHMS)
+  requireOneOf('blockSize', resolved.blockSize, WEIGHT_BLOCK_SIZES)
+  requireOneOf('accuracyLevel', resolved.accuracyLevel, [0, 1, 2, 3, 4])
+  for (const type of resolved.opTypesToQuantize) {
+    requireOneOf('opTypesToQuantize', type, WEIGHT_OP_TYPES)
+  }
+  const allBits = [resolved.bits, ...Object.values(resolved.bitsByNode)]
+  for (const bits of allBits) requireOneOf('bitsByNode', bits, WEIGHT_BITS)
+  if (format === 'QDQ' && allBits.includes(2)) {
+    throw errors.quantization_options_invalid(
+      'DequantizeLinear has no 2-bit weights in opset 21; use format MatMulNBits or 4 bits',
+    )
+  }
+  if (!(resolved.damping >= 0 && resolved.damping <= 1)) {
+    throw errors.quantization_options_invalid('damping is a fraction between 0 and 1')
+  }
+  if (!Number.isInteger(resolved.alphaSteps) || resolved.alphaSteps < 1) {
+    throw errors.quantization_options_invalid('alphaSteps is a positive integer')
+  }
+  return resolved
+}
+
+function requireOneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
+  if (allowed.includes(value)) return
+  throw errors.quantization_options_invalid(
+    `${name} ${String(value)} is not one of ${allowed.join(', ')}`,
+  )
+}

@@ -1,0 +1,161 @@
+// MatMul and Gemm as com.microsoft.MatMulNBits, Gather as com.microsoft.GatherBlockQuantized.
+import {
+  attr,
+  floatAttribute,
+  type GraphEditor,
+  type GraphIndex,
+  intAttribute,
+  type Node,
+  type NodeSpec,
+} from '@pare/graph'
+import { channelVector } from '@pare/passes'
+import { type Tensor, tensorFromFloats } from '@pare/tensor'
+
+import type { QuantizedMatrix } from './block-grid.js'
+import { stays, type StaysUnquantized } from './decision.js'
+import type { WeightLayer } from './find-layers.js'
+import { packNBits } from './pack-nbits.js'
+import { codesTensor } from './write-qdq.js'
+
+export const MICROSOFT = 'com.microsoft'
+
+/** Names of the initializers that a weight became. */
+export interface WrittenMatrix {
+  readonly weight: string
+  readonly scales: string
+  readonly zeroPoints: string
+}
+
+export function writePacked(
+  editor: GraphEditor,
+  matrix: QuantizedMatrix,
+  layer: WeightLayer,
+): WrittenMatrix {
+  const { rows, blocks, scales, spec } = matrix
+  const { weight, zeroPoints } = packNBits(matrix)
+  const packedWidth = (spec.blockSize * spec.bits) / 8
+  const zeroDims = [rows, Math.ceil((blocks * spec.bits) / 8)]
+  return {
+    weight: editor.addInitializer('w', bytesTensor([rows, blocks, packedWidth], weight)),
+    scales: editor.addInitializer(
+      's',
+      tensorFromFloats(layer.weight.dataType, [rows, blocks], scales),
+    ),
+    zeroPoints:
+      zeroPoints === undefined ? '' : editor.addInitializer('z', bytesTensor(zeroDims, zeroPoints)),
+  }
+}
+
+function bytesTensor(dims: readonly number[], bytes: Uint8Array): Tensor {
+  return { dataType: 'uint8', dims, data: { kind: 'bytes', bytes } }
+}
+
+/** Gemm's alpha goes into the weight, beta into the bias. */
+export function weightFactor(node: Node): number {
+  return node.opType === 'Gemm' ? floatAttribute(node, 'alpha', 1) : 1
+}
+
+/** Why a Gemm cannot become MatMulNBits; undefined when it can. */
+export function gemmObstacle(
+  { node }: WeightLayer,
+  index: GraphIndex,
+): StaysUnquantized | undefined {
+  if (node.opType !== 'Gemm' || floatAttribute(node, 'beta', 1) === 1) return undefined
+  const bias = node.inputs[2] ?? ''
+  return bias === '' || index.constant(bias) !== undefined
+    ? undefined
+    : stays('gemm_form', 'its beta scales a bias that is computed')
+}
+
+export function rewriteAsNBits(
+  editor: GraphEditor,
+  {
+    layer,
+    written,
+    quantized: matrix,
+    accuracyLevel,
+  }: {
+    readonly layer: WeightLayer
+    readonly written: WrittenMatrix
+    readonly quantized: QuantizedMatrix
+    readonly accuracyLevel: number
+  },
+): void {
+  const { node } = layer
+  const vector = constantBias(editor, layer)
+  const bias = node.opType === 'Gemm' ? (node.inputs[2] ?? '') : ''
+  const product = bias !== '' && vector === '' ? editor.uniqueName('y') : node.outputs[0]!
+  const multiply: NodeSpec = {
+    opType: 'MatMulNBits',
+    domain: MICROSOFT,
+    name: node.name,
+    inputs: trimmed([layer.input, written.weight, written.scales, written.zeroPoints, '', vector]),
+    outputs: [product],
+    attributes: {
+      K: attr.int(matrix.columns),
+      N: attr.int(matrix.rows),
+      bits: attr.int(matrix.spec.bits),
+      block_size: attr.int(matrix.spec.blockSize),
+      ...(accuracyLevel === 0 ? {} : { accuracy_level: attr.int(accuracyLevel) }),
+    },
+  }
+  if (product === node.outputs[0]) editor.replaceNode(node, multiply)
+  else editor.replaceNode(node, [multiply, { opType: 'Add', inputs: [product, bias] }])
+}
+
+/** Gemm's bias, times beta, as the vector that MatMulNBits adds; '' where it is none. */
+function constantBias(editor: GraphEditor, { node, weight, rows }: WeightLayer): string {
+  const tensor = node.opType === 'Gemm' ? editor.constant(node.inputs[2] ?? '') : undefined
+  if (tensor === undefined) return ''
+  const beta = floatAttribute(node, 'beta', 1)
+  const vector = channelVector(tensor, rows, { axis: 1, rank: 2 })
+  if (vector === undefined) return ''
+  const values = Float32Array.from(vector, (value) => value * beta)
+  return editor.addInitializer('b', tensorFromFloats(weight.dataType, [rows], values))
+}
+
+function trimmed(inputs: readonly string[]): readonly string[] {
+  return inputs.slice(0, inputs.findLastIndex((name) => name !== '') + 1)
+}
+
+/** Which tables GatherBlockQuantized reads: 4 bits signed and unsigned, 8 bits unsigned. */
+export function writeTable(
+  editor: GraphEditor,
+  matrix: QuantizedMatrix,
+  layer: WeightLayer,
+): WrittenMatrix {
+  const { rows, columns, blocks, spec, scales } = matrix
+  const isSigned = spec.symmetric && spec.bits === 4
+  const codes = { bits: spec.bits, isSigned }
+  const hasZeroPoints = !spec.symmetric
+  return {
+    weight: editor.addInitializer('w', codesTensor([rows, columns], matrix.codes, codes)),
+    scales: editor.addInitializer(
+      's',
+      tensorFromFloats(layer.weight.dataType, [rows, blocks], scales),
+    ),
+    zeroPoints: hasZeroPoints
+      ? editor.addInitializer('z', codesTensor([rows, blocks], matrix.zeroPoints, codes))
+      : '',
+  }
+}
+
+export function rewriteAsBlockGather(
+  editor: GraphEditor,
+  { node, input }: WeightLayer,
+  written: WrittenMatrix,
+  { spec }: QuantizedMatrix,
+): void {
+  editor.replaceNode(node, {
+    opType: 'GatherBlockQuantized',
+    domain: MICROSOFT,
+    name: node.name,
+    inputs: trimmed([written.weight, input, written.scales, written.zeroPoints]),
+    attributes: {
+      gather_axis: attr.int(intAttribute(node, 'axis', 0)),
+      quantize_axis: attr.int(1),
+      block_size: attr.int(spec.blockSize),
+      ...(spec.bits === 4 ? {} : { bits: attr.int(spec.bits) }),
+    },
+  })
+}
