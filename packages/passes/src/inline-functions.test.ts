@@ -262,6 +262,13 @@ describe('inlineFunctions', () => {
       expect(run(build('Sigmoid', 14)).model.functions).toEqual([])
     })
 
+    it('expands an older function whose operators only accept more by now, not a newer one', () => {
+      // Relu 14 takes integers too.
+      expect(run(build('Relu', 13)).model.functions).toEqual([])
+      // Reshape 19 and 21 take more types than the 14 of opset 17.
+      expect(run(build('Reshape', 21)).model.functions).toHaveLength(1)
+    })
+
     it('leaves one whose operators may mean something else, and says so once', () => {
       const before = build('Softmax', 11)
       const { model: after, diagnostics } = run(before)

@@ -5,7 +5,7 @@
 //    are expanded too. Values and nodes get names from the call's: `call/inner`.
 // 3. An attribute reference takes the call's value, else the default, else the attribute goes.
 // 4. A function that imports another opset than the model is expanded where each of its operators
-//    has one definition in both; otherwise its calls stay, with a diagnostic.
+//    computes the same in both; otherwise its calls stay, with a diagnostic.
 // 5. Definitions that nothing calls any more go, and with them the imports of their domains.
 // 6. Circles and expansions beyond MAX_NODES are an error: no later step could run such a model.
 import {
@@ -27,6 +27,7 @@ import { sinceVersion } from '@pare/ops'
 
 import { errors } from './errors.js'
 import { bodyOfCall, callMismatch, type FreshNames } from './inline-call.js'
+import { NEWEST_OPSET, OLDEST_OPSET, UPGRADES } from './opset/upgrade-table.js'
 
 /** Nodes looked at while expanding: ten times what the scanner lets an upload expand to. */
 const MAX_NODES = 1_000_000
@@ -172,14 +173,24 @@ function findObstacle(definition: FunctionDefinition, expansion: Expansion): str
     if (version === undefined || version === outer) continue
     if (outer === undefined) adopted.set(node.domain, version)
     else if (!expansion.functions.has(keyOf(node, node.opType))) {
-      const since = sinceVersion(node, version)
-      if (since !== undefined && since === sinceVersion(node, outer)) continue
+      if (meansTheSame(node, version, outer)) continue
       const domain = node.domain || 'ai.onnx'
       return `its ${node.opType} is that of ${domain} ${version}, and the model imports ${outer}`
     }
   }
   for (const [domain, version] of adopted) imports.set(domain, version)
   return undefined
+}
+
+/** Whether a node written for opset `from` computes the same under `to`. */
+function meansTheSame(node: Node, from: number, to: number): boolean {
+  const since = sinceVersion(node, from)
+  if (since === undefined) return false
+  if (since === sinceVersion(node, to)) return true
+  // Newer definitions that only accept more do no harm; the table has all others.
+  if (node.domain !== '' || from > to || from < OLDEST_OPSET || to > NEWEST_OPSET) return false
+  const changes = Object.keys(UPGRADES[node.opType] ?? {}).map(Number)
+  return !changes.some((version) => version > from && version <= to)
 }
 
 function* nodesOf(nodes: readonly Node[]): Generator<Node> {
