@@ -1,5 +1,5 @@
 // Which of the other nodes compute on the data, and say so: nothing is skipped in silence.
-import { type Diagnostic, type Model, type Node, onnxOpset } from '@pare/graph'
+import { type Diagnostic, intAttribute, type Model, type Node, onnxOpset } from '@pare/graph'
 import { isNeverInteger } from '@pare/ops'
 
 import { staysFloat, toDiagnostic } from './decision.js'
@@ -21,20 +21,35 @@ const LEAVES_THE_DATA: ReadonlySet<string> = new Set([
   'Size',
 ])
 
+const FLOATS: ReadonlySet<string> = new Set(['float32', 'float16', 'float64'])
+/** TensorProto.DataType of the same. */
+const CAST_TO_FLOAT: ReadonlySet<number> = new Set([1, 10, 11])
+
 /** Nodes that compute on the model's float data, as opposed to shapes and indices. */
-export function dataPath(model: Model): ReadonlySet<Node> {
-  const data = new Set(
-    model.graph.inputs
-      .filter(({ type }) => type === undefined || isFloat(type))
-      .map(({ name }) => name),
-  )
+export function dataPath({ graph }: Model): ReadonlySet<Node> {
+  const inputs = (isData: boolean) =>
+    graph.inputs
+      .filter(({ type }) => (type === undefined || isFloat(type)) === isData)
+      .map(({ name }) => name)
+  const data = new Set(inputs(true))
+  /** Tokens, masks, pixels in bytes: data too, from where they become floats. */
+  const codes = new Set(inputs(false))
   const nodes = new Set<Node>()
-  for (const node of model.graph.nodes) {
-    if (!node.inputs.some((input) => data.has(input)) || LEAVES_THE_DATA.has(node.opType)) continue
-    for (const output of node.outputs) data.add(output)
-    nodes.add(node)
+  for (const node of graph.nodes) {
+    if (LEAVES_THE_DATA.has(node.opType)) continue
+    const readsData = node.inputs.some((input) => data.has(input))
+    if (readsData) nodes.add(node)
+    else if (!node.inputs.some((input) => codes.has(input))) continue
+    const isData = readsData || makesFloats(node, graph)
+    for (const output of node.outputs) (isData ? data : codes).add(output)
   }
   return nodes
+}
+
+/** A node that reads codes: does it look them up in floats (an embedding), or convert them? */
+function makesFloats(node: Node, { initializers }: Model['graph']): boolean {
+  if (node.opType === 'Cast') return CAST_TO_FLOAT.has(intAttribute(node, 'to', 0))
+  return node.inputs.some((input) => FLOATS.has(initializers.get(input)?.dataType ?? ''))
 }
 
 /** A diagnostic for each node on the data path that stays float. */
@@ -59,5 +74,5 @@ function withoutKernel(node: Node): Diagnostic {
 }
 
 function isFloat(type: NonNullable<Model['graph']['inputs'][number]['type']>): boolean {
-  return type.kind === 'tensor' && ['float32', 'float16', 'float64'].includes(type.elementType)
+  return type.kind === 'tensor' && FLOATS.has(type.elementType)
 }
