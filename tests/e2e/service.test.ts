@@ -270,10 +270,40 @@ async function cutConnections(): Promise<void> {
 }
 
 describe('the ledger', () => {
-  it('is in order when all is done, and nothing is left when all has stopped', async () => {
+  it('is in order when all is done', async () => {
     expect(await findBreaches(cluster, tenant)).toEqual([])
+  }, 150_000)
+
+  it('would show it if a stage had run twice, an event were missing or a blob were another', async () => {
+    const { pool } = cluster.database
+    const spoiled = await cluster.tenant()
+    const { client } = spoiled
+    const { id } = await client.untilEnded(
+      (await submit(client, staticJob(await uploadExamples(client)))).id,
+    )
+    expect(await findBreaches(cluster, spoiled)).toEqual([])
+    await pool.query(
+      `INSERT INTO usage SELECT stage_id, attempt + 1, project_id, job_id, kind, worker, outcome,
+         started_at, finished_at FROM usage WHERE job_id = $1 AND kind = 'report'`,
+      [id],
+    )
+    await pool.query(`UPDATE event SET type = 'job.succeeded' WHERE job_id = $1 AND seq = 4`, [id])
+    await pool.query('DELETE FROM event WHERE job_id = $1 AND seq = 5', [id])
+    await pool.query(
+      `UPDATE artifact SET sha256 = (SELECT sha256 FROM artifact WHERE job_id = $1 AND kind = 'report')
+       WHERE job_id = $1 AND kind = 'model'`,
+      [id],
+    )
+    const breaches = (await findBreaches(cluster, spoiled)).join('\n')
+    expect(breaches).toContain('report was computed 2 times')
+    expect(breaches).toContain('has 2 terminal events')
+    expect(breaches).toContain('its event numbers have gaps')
+    expect(breaches).toContain('model.onnx is not its blob')
+  }, 150_000)
+
+  it('has nothing left over when all has stopped', async () => {
     const codes = await cluster.stopServices()
     expect(new Set(codes)).toEqual(new Set([0]))
     expect(await findLeftovers(cluster)).toEqual([])
-  }, 150_000)
+  })
 })

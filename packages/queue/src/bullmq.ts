@@ -122,12 +122,16 @@ class BullmqDoorbell implements Doorbell {
   readonly #queue: RingQueue
   readonly #onError: (error: Error) => void
   readonly #listeners = new Set<Listener>()
+  #isClosed = false
 
   private constructor(backend: Backend, onError: (error: Error) => void) {
     this.#backend = backend
-    this.#onError = onError
+    // A connection that BullMQ still ends in the background may be cut when the server stops.
+    this.#onError = (error) => {
+      if (!this.#isClosed) onError(error)
+    }
     this.#queue = backend.makeQueue()
-    this.#queue.on('error', onError)
+    this.#queue.on('error', this.#onError)
   }
 
   static async open(options: OpenDoorbellOptions, backend: Backend): Promise<BullmqDoorbell> {
@@ -198,6 +202,7 @@ class BullmqDoorbell implements Doorbell {
   async close(): Promise<void> {
     await Promise.all([...this.#listeners].map((listener) => listener.close()))
     await this.#queue.close()
+    this.#isClosed = true
   }
 
   /** An id that the queue will take, or null when the earlier ring still waits to be heard. */

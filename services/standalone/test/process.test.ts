@@ -58,6 +58,16 @@ async function untilReady({ child, output }: Run): Promise<string> {
   }
 }
 
+/** Its first children: what makes the database. */
+async function untilFamily({ child, output }: Run): Promise<readonly number[]> {
+  for (;;) {
+    const family = await childrenOf(child.pid ?? 0)
+    if (family.length > 0) return family
+    if (child.exitCode !== null) throw new Error(`it ended: ${output()}`)
+    await sleep(5)
+  }
+}
+
 async function stop({ child }: Run, signal: NodeJS.Signals): Promise<unknown> {
   const exited = once(child, 'exit')
   child.kill(signal)
@@ -89,15 +99,28 @@ async function commandOf(pid: number): Promise<string | null> {
   return command === '' ? null : command
 }
 
+/** PostgreSQL and an engine that waits for work. */
+async function familyOf({ child }: Run): Promise<readonly number[]> {
+  const family = await childrenOf(child.pid ?? 0)
+  const commands = (await Promise.all(family.map(commandOf))).join('\n')
+  expect(commands).toMatch(/postgres/)
+  expect(commands).toMatch(/engine/)
+  return family
+}
+
 describe('the embedded stack', () => {
   it(
-    'makes a key, shows it once and keeps it',
+    'shows a new key once and keeps it, stops within 10 s, and leaves no process behind',
     async () => {
       const first = run()
       const url = await untilReady(first)
       const key = /shown this once[^]*: (pare_\S+)/.exec(first.output())?.[1] ?? ''
       expect(await canList(url, key)).toBe(200)
-      expect(await stop(first, 'SIGINT')).toBe(0)
+      const family = await familyOf(first)
+      const start = performance.now()
+      expect(await stop(first, 'SIGTERM')).toBe(0)
+      expect(performance.now() - start).toBeLessThan(10_000)
+      await untilGone(family)
 
       const second = run()
       const secondUrl = await untilReady(second)
@@ -105,64 +128,64 @@ describe('the embedded stack', () => {
       expect(second.output()).toContain(join(dataDir, 'api-key'))
       expect(await canList(secondUrl, key)).toBe(200)
       expect(await canList(secondUrl, `${key}x`)).toBe(401)
-      expect(await stop(second, 'SIGTERM')).toBe(0)
+      const secondFamily = await familyOf(second)
+      await stop(second, 'SIGKILL')
+      await untilGone(secondFamily)
     },
     LONG,
   )
 
   it(
-    'takes port and key from the environment, and does not print that key',
+    'takes port and key from the environment; another one is refused its folder and its port',
     async () => {
-      const port = await freePort()
+      const port = String(await freePort())
       const key = 'a-key-of-the-operator'
-      const stack = run({ PARE_PORT: String(port), PARE_API_KEY: key })
-      const url = await untilReady(stack)
-      expect(new URL(url).port).toBe(String(port))
+      const first = run({ PARE_PORT: port, PARE_API_KEY: key })
+      const url = await untilReady(first)
+      expect(new URL(url).port).toBe(port)
       expect(await canList(url, key)).toBe(200)
-      expect(stack.output()).not.toContain(key)
-      expect(stack.output()).toContain('$PARE_API_KEY')
-    },
-    LONG,
-  )
+      expect(first.output()).not.toContain(key)
+      expect(first.output()).toContain('$PARE_API_KEY')
 
-  it.each(['SIGTERM', 'SIGKILL'] as const)(
-    'leaves no process behind on %s',
-    async (signal) => {
-      const stack = run()
-      await untilReady(stack)
-      const family = await childrenOf(stack.child.pid ?? 0)
-      const commands = (await Promise.all(family.map(commandOf))).join('\n')
-      expect(commands).toMatch(/postgres/)
-      expect(commands).toMatch(/engine/)
-      const start = performance.now()
-      const code = await stop(stack, signal)
-      expect(performance.now() - start).toBeLessThan(10_000)
-      if (signal === 'SIGTERM') expect(code).toBe(0)
+      const sameFolder = run()
+      const samePort = run({ PARE_PORT: port, PARE_DATA_DIR: join(dataDir, 'other') })
+      const family = await untilFamily(samePort)
+      const ends = [sameFolder, samePort].map(({ child }) => once(child, 'close'))
+      expect((await Promise.all(ends)).map(([code]) => code as number)).toEqual([1, 1])
+      expect(sameFolder.output()).toMatch(/in use by process \d+/)
+      expect(samePort.output()).toContain(port)
       await untilGone(family)
+      expect(await canList(url, key)).toBe(200)
+      expect(await stop(first, 'SIGINT')).toBe(0)
     },
     LONG,
   )
 
   it(
-    'refuses a folder that another one uses, and says so',
+    'starts as if new after it was killed while it made its database',
     async () => {
       const first = run()
-      const url = await untilReady(first)
+      const family = await untilFamily(first)
+      await stop(first, 'SIGKILL')
+      await untilGone(family)
       const second = run()
-      const [code] = (await once(second.child, 'exit')) as [number]
-      expect(code).toBe(1)
-      expect(second.output()).toMatch(/in use by process \d+/)
-      expect((await fetch(`${url}/healthz`)).status).toBe(200)
+      const url = await untilReady(second)
+      expect((await fetch(`${url}/readyz`)).status).toBe(200)
+      expect(second.output()).toContain('shown this once')
     },
     LONG,
   )
 
-  it('names every setting that it cannot use', async () => {
-    const stack = run({ PARE_PORT: 'http', PARE_WORKER_CONCURRENCY: '0', PARE_DEVICE: 'tpu' })
-    const [code] = (await once(stack.child, 'close')) as [number]
-    expect(code).toBe(1)
-    expect(stack.output()).toMatch(/PARE_DEVICE[^]*PARE_PORT[^]*PARE_WORKER_CONCURRENCY/)
-  })
+  it(
+    'names the setting that it cannot use',
+    async () => {
+      const stack = run({ PARE_PORT: 'http' })
+      const [code] = (await once(stack.child, 'close')) as [number]
+      expect(code).toBe(1)
+      expect(stack.output()).toContain('PARE_PORT')
+    },
+    LONG,
+  )
 })
 
 async function freePort(): Promise<number> {

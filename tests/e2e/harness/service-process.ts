@@ -42,13 +42,21 @@ export class ServiceProcess {
   }
 
   static start({ service, env }: ServiceOptions): ServiceProcess {
-    const child = spawn(process.execPath, [`services/${service}/dist/main.js`], {
+    return ServiceProcess.run([process.execPath, `services/${service}/dist/main.js`], env)
+  }
+
+  /** Any command, in the root of the project. */
+  static run(
+    [program = '', ...args]: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): ServiceProcess {
+    const child = spawn(program, args, {
       cwd: root,
       // Nothing of the test run's own settings, credentials or colours.
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
-    return new ServiceProcess(child, service)
+    return new ServiceProcess(child, [program, ...args].join(' '))
   }
 
   get pid(): number {
