@@ -89,7 +89,7 @@ describe('a job fails, and says so,', () => {
     await expectProblem(job, {
       code: 'run_deadline_passed',
       fault: 'client',
-      detail: expect.stringContaining('prepare') as string,
+      detail: expect.stringContaining('max_run_seconds') as string,
     })
   })
 })
