@@ -14,4 +14,9 @@ export const errors = defineErrors({
     fault: 'model',
     title: 'No layer of the model can be quantized',
   },
+  narrow_type_unsupported: {
+    kind: 'unsupported',
+    fault: 'client',
+    title: 'The runtime does not run models of this float type',
+  },
 })
