@@ -232,6 +232,20 @@ describe('Gemm and MatMul', () => {
     await expectSameOutputs(before, after, { x: randomFloats([2, 3]) })
   })
 
+  it.each([[], [1], [1, 1]])('normalizeGemm writes a bias of shape [%s] out', async (...bias) => {
+    const before = model(opset)
+      .input('x', 'float32', ['n', 3])
+      .floats('w', [4, 3], numbers([12], 1))
+      .floats('c', bias, [0.7])
+      .node('Gemm', ['x', 'w', 'c'], ['y'], { transB: 1, beta: attr.float(2) })
+      .output('y')
+      .build()
+    const { after } = run(normalizeGemm(), before)
+    const written = after.graph.initializers.get(after.graph.nodes[0]?.inputs[2] ?? '')
+    expect(written?.dims).toEqual([4])
+    await expectSameOutputs(before, after, { x: randomFloats([2, 3]) })
+  })
+
   it.each([{}, { transB: 1 }])('gemmToMatMul splits Gemm %j', async (attributes) => {
     for (const c of [true, false]) {
       const before = gemm(attributes, c)

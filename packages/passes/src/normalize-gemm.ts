@@ -3,19 +3,22 @@
 // 1. alpha ≠ 1 goes into B, or into A, whichever is a constant of a float type.
 // 2. beta ≠ 1 goes into C when that is constant; without C, beta means nothing and is dropped.
 // 3. beta 0 drops C.
-// 4. New constants get fresh names: another node may share the old ones.
+// 4. A constant C of one value is written out for each column of a constant B: integer kernels take
+//    only such a bias.
+// 5. New constants get fresh names: another node may share the old ones.
 import {
   defineRewrite,
   floatAttribute,
   type GraphEditor,
   type GraphIndex,
+  intAttribute,
   type Miss,
   miss,
   type Node,
   type Pass,
   rewritePass,
 } from '@pare/graph'
-import { type DataType, type Tensor, tensorFromFloats, toFloat32 } from '@pare/tensor'
+import { type DataType, elementCount, type Tensor, tensorFromFloats, toFloat32 } from '@pare/tensor'
 
 export function normalizeGemm(): Pass {
   return rewritePass(rule)
@@ -27,6 +30,8 @@ interface GemmMatch {
   readonly beta: number
   /** Input that takes alpha. */
   readonly alphaInput: number
+  /** Values to write C out to; undefined: it is left as it is. */
+  readonly columns: number | undefined
 }
 
 const FLOAT_TYPES: ReadonlySet<DataType> = new Set(['float32', 'float16'])
@@ -41,7 +46,8 @@ const rule = defineRewrite<GemmMatch>({
 function match(node: Node, index: GraphIndex): GemmMatch | Miss | undefined {
   const alpha = floatAttribute(node, 'alpha', 1)
   const beta = floatAttribute(node, 'beta', 1)
-  if (alpha === 1 && beta === 1) return undefined
+  const columns = columnsToFill(node, index)
+  if (alpha === 1 && beta === 1 && columns === undefined) return undefined
   const isConstant = (input: number) => {
     const tensor = index.constant(node.inputs[input] ?? '')
     return tensor !== undefined && FLOAT_TYPES.has(tensor.dataType)
@@ -54,15 +60,27 @@ function match(node: Node, index: GraphIndex): GemmMatch | Miss | undefined {
   if (beta !== 1 && beta !== 0 && hasC && !isConstant(2)) {
     return miss('beta_not_foldable', `beta is ${beta} and C is not a constant`)
   }
-  return { node, alpha, beta, alphaInput: alphaInput ?? 1 }
+  return { node, alpha, beta, alphaInput: alphaInput ?? 1, columns }
 }
 
-function rewrite({ node, alpha, beta, alphaInput }: GemmMatch, editor: GraphEditor): void {
+function columnsToFill(node: Node, index: GraphIndex): number | undefined {
+  const [weight, bias] = [node.inputs[1], node.inputs[2]].map((name) => index.constant(name ?? ''))
+  if (weight === undefined || bias === undefined || !FLOAT_TYPES.has(bias.dataType))
+    return undefined
+  const columns = weight.dims[intAttribute(node, 'transB', 0) === 0 ? 1 : 0]
+  return elementCount(bias.dims) === 1 && columns !== 1 ? columns : undefined
+}
+
+function rewrite(found: GemmMatch, editor: GraphEditor): void {
+  const { node, alpha, beta, alphaInput, columns } = found
   const inputs = [...node.inputs]
   if (alpha !== 1) inputs[alphaInput] = addScaled(inputs[alphaInput]!, alpha, editor)
   const hasC = (inputs[2] ?? '') !== ''
   if (beta === 0 || !hasC) inputs.length = 2
   else if (beta !== 1) inputs[2] = addScaled(inputs[2]!, beta, editor)
+  if (inputs.length > 2 && columns !== undefined) {
+    inputs[2] = editor.addInitializer(inputs[2]!, filled(editor.constant(inputs[2]!)!, columns))
+  }
   const attributes = new Map(node.attributes)
   attributes.delete('alpha')
   attributes.delete('beta')
@@ -76,4 +94,9 @@ function addScaled(name: string, factor: number, editor: GraphEditor): string {
 function scaled(tensor: Tensor, factor: number): Tensor {
   const values = toFloat32(tensor).map((value) => value * factor)
   return tensorFromFloats(tensor.dataType, tensor.dims, values)
+}
+
+function filled(tensor: Tensor, columns: number): Tensor {
+  const [value] = toFloat32(tensor)
+  return tensorFromFloats(tensor.dataType, [columns], new Float32Array(columns).fill(value!))
 }
