@@ -1,13 +1,16 @@
 export { FLOAT_REASONS, type FloatReason } from './decision.js'
 export { errors } from './errors.js'
 export {
+  type ActivationRanges,
   convertFloat16,
   type ConvertFloat16Options,
   type ConvertFloat16Result,
   FLOAT16_BLOCKED_OPS,
   FLOAT16_DEFAULTS,
   type Float16LayerReport,
+  float16ObservationPoints,
   type Float16ReadBack,
+  NARROW_TYPES,
   type NarrowType,
   OVERFLOW_POLICIES,
   type OverflowPolicy,

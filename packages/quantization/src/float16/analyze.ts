@@ -86,7 +86,7 @@ export class Analysis {
     const isFloat = value.type === 'float32'
     scope.outputs.push({ value, ...(isFloat ? { group } : {}) })
     if (isFloat) value.readers.add(group)
-    value.shown ??= group
+    if (value.scope === scope) value.shown ??= group
     return value
   }
 

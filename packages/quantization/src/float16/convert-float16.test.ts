@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest'
 
 import { randomTensor, randomValues, runModel } from '../testing.js'
 import { convertFloat16 } from './convert-float16.js'
+import { float16ObservationPoints } from './float16-observation-points.js'
 import type { ConvertFloat16Options } from './options.js'
 
 const runtime = onnxRuntime()
@@ -243,7 +244,8 @@ describe('ranges', () => {
       .node('MatMul', ['b', 'w'], ['y'])
       .output('y')
       .build()
-    const points = ['m', 'a', 't', 'u', 'b', 'y']
+    const points = float16ObservationPoints(original)
+    expect(points).toEqual(['x', 'm', 'a', 't', 'u', 'b', 'y'])
     const statistics = await calibrate({ model: original, points, runtime, batches: [X] })
     const { layers } = await equivalent(original, { statistics })
     const out = 'activation_out_of_range'

@@ -1,5 +1,7 @@
 export { convertFloat16, type ConvertFloat16Result } from './convert-float16.js'
+export { float16ObservationPoints } from './float16-observation-points.js'
 export {
+  type ActivationRanges,
   type ConvertFloat16Options,
   FLOAT16_BLOCKED_OPS,
   FLOAT16_DEFAULTS,

@@ -76,8 +76,9 @@ export function constantOverflow(
   const { overflow } = LIMITS[type]
   const ignoreFrom = policy === 'auto' ? STANDS_FOR_INFINITY : Infinity
   let greatest = 0
-  for (const value of toFloat32(tensor)) {
-    const magnitude = Math.abs(value)
+  const values = toFloat32(tensor)
+  for (let i = 0; i < values.length; i++) {
+    const magnitude = Math.abs(values[i]!)
     if (magnitude >= overflow && magnitude < ignoreFrom && magnitude > greatest) {
       greatest = magnitude
     }

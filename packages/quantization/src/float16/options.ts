@@ -1,4 +1,3 @@
-import type { CalibrationStatistics } from '@pare/calibration'
 import type { DataType } from '@pare/tensor'
 
 import { errors } from '../errors.js'
@@ -7,6 +6,16 @@ import { NARROW_TYPES, type NarrowType } from './signature.js'
 /** What happens to an op with a constant beyond the narrow type's range. */
 export const OVERFLOW_POLICIES = ['auto', 'clamp', 'keep_float32'] as const
 export type OverflowPolicy = (typeof OVERFLOW_POLICIES)[number]
+
+/** Calibration statistics of any kind: all know the least and greatest finite value. */
+export interface ActivationRanges {
+  readonly tensors: Readonly<
+    Record<
+      string,
+      { readonly state: { readonly range?: { readonly min: number; readonly max: number } } }
+    >
+  >
+}
 
 export interface ConvertFloat16Options {
   /** Default `float16`. `bfloat16` has the range of float32, and hardly a kernel on a CPU. */
@@ -32,7 +41,7 @@ export interface ConvertFloat16Options {
    * Ranges of the values from a calibration of this model: nodes whose values do not fit stay
    * float32. Without, activations are not judged.
    */
-  readonly statistics?: CalibrationStatistics
+  readonly statistics?: ActivationRanges
   /**
    * Calibration does not see everything: a value fits when `headroom` times its range does.
    * Default 2.
