@@ -271,6 +271,34 @@ export const SAMPLES: readonly Sample[] = [
     integerLayers: 2,
   },
   {
+    what: 'a Gemm whose Relu is read by floats, and one with a single bias value',
+    model: dense({ w0: [16, 32], w1: [32, 8] })
+      .floats('b0', [], [0.3])
+      .node('Gemm', ['x', 'w0', 'b0'], ['a'])
+      .node('Relu', ['a'], ['r'])
+      .node('Sqrt', ['r'], ['root'])
+      .node('Gemm', ['root', 'w1'], ['y'])
+      .output('y', 'float32', ['n', 8])
+      .build(),
+    feeds: row,
+    integerLayers: 2,
+  },
+  {
+    what: 'two inputs whose layers meet',
+    model: dense({ w0: [16, 32], w1: [6, 32], w2: [64, 8] })
+      .input('z', 'float32', ['n', 6])
+      .node('Gemm', ['x', 'w0'], ['a'])
+      .node('Relu', ['a'], ['b'])
+      .node('Gemm', ['z', 'w1'], ['c'])
+      .node('Relu', ['c'], ['d'])
+      .node('Concat', ['b', 'd'], ['e'], { axis: 1 })
+      .node('Gemm', ['e', 'w2'], ['y'])
+      .output('y', 'float32', ['n', 8])
+      .build(),
+    feeds: { ...row, z: randomFloats([8, 6], 2) },
+    integerLayers: 3,
+  },
+  {
     what: 'one weight in three layers, and in a sum',
     model: dense({ w: [16, 16], row: [16] })
       .node('Gemm', ['x', 'w'], ['a'])
