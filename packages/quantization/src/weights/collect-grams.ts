@@ -1,6 +1,6 @@
 // One pass over the data for all layers: XᵀX of every layer's input is computed inside the session,
 // so that only [K, K] leaves it, whatever the number of samples.
-import { type Feeds } from '@pare/calibration'
+import type { Feeds } from '@pare/calibration'
 import { attr, editGraph, type GraphEditor, indexGraph, type Model, onnxOpset } from '@pare/graph'
 import type { InferenceRuntime, InferenceSession } from '@pare/inference'
 import { encodeModel } from '@pare/onnx'

@@ -10,11 +10,10 @@ import {
   type GridSpec,
   largestCode,
   type QuantizedMatrix,
-  rangeOf,
   reciprocal,
-  spanningGrid,
   type WeightMatrix,
 } from './block-grid.js'
+import { clippedGrid } from './clip-grid.js'
 import { quantizeRtn } from './rtn.js'
 import { inverseCholesky } from './triangular.js'
 
@@ -129,11 +128,21 @@ class GptqRun {
     const block = new Float32Array(size)
     for (let lane = 0; lane < Math.min(LANES, rows - first); lane++) {
       for (let i = 0; i < size; i++) block[i] = this.weights[(start + i) * LANES + lane]!
-      const { scale, zeroPoint } = spanningGrid(...rangeOf(block, 0, size), spec)
+      const { scale, zeroPoint } = clippedGrid(block, spec, (errors) => this.cost(errors, start))
       const at = (first + lane) * blocks + start / spec.blockSize
       scales[at] = scale
       zeroPoints[at] = zeroPoint
     }
+  }
+
+  /** What errors of the columns from `start` on cost at the output: Σ err². */
+  private cost(errors: Float64Array, start: number): number {
+    const { columns } = this.matrix
+    let sum = 0
+    for (let i = 0; i < errors.length; i++) {
+      sum += (errors[i]! / this.upper[(start + i) * (columns + 1)]!) ** 2
+    }
+    return sum
   }
 
   private quantizeColumn(first: number, { i, column }: { i: number; column: number }): void {
