@@ -24,6 +24,11 @@ export const errors = defineErrors({
     fault: 'model',
     title: 'No candidate met the constraints of the job',
   },
+  model_run_failed: {
+    kind: 'invalid_input',
+    fault: 'model',
+    title: 'The model cannot be run',
+  },
   stage_input_missing: { kind: 'internal', title: 'A stage was started without one of its inputs' },
 })
 

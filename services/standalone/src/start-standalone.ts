@@ -21,6 +21,7 @@ export interface RunningStandalone {
 }
 
 export async function startStandalone(config: StandaloneConfig): Promise<RunningStandalone> {
+  checkSettings(config)
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
   const started: { postgres?: EmbeddedPostgres; api?: RunningApi; worker?: WorkerProcess } = {}
   // The worker first: it hands its stages back while the database still answers.
@@ -41,6 +42,13 @@ export async function startStandalone(config: StandaloneConfig): Promise<Running
     await stop()
     throw error
   }
+}
+
+/** Before anything starts: a wrong setting is found whatever the address of the database will be. */
+function checkSettings(config: StandaloneConfig): void {
+  const environment = environmentOf(config, 'postgres://127.0.0.1/pare', config.apiKey ?? '')
+  readApiConfig(environment)
+  readWorkerConfig(environment)
 }
 
 /** A stack that was told to stop has this long; one that starts meanwhile waits for it. */

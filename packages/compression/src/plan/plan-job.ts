@@ -43,6 +43,12 @@ export function planJob(request: JobRequest, inputs: PlanInputs): JobPlan {
     case 'quantize_dynamic':
       plan.quantizeDynamic(step)
       break
+    case 'quantize_weights':
+      plan.quantizeWeights(step)
+      break
+    case 'convert_float16':
+      plan.convertFloat16(step)
+      break
     default:
       assertNever(step)
   }
@@ -60,23 +66,34 @@ export function planJob(request: JobRequest, inputs: PlanInputs): JobPlan {
 
 type PlannableStep = JobRequest['recipe']['steps'][number]
 
-/** A quantized graph cannot be quantized again, so today's recipes have exactly one step. */
+/** a compressed graph is not compressed again, so today's recipes have exactly one step. */
 function onlyStep(request: JobRequest): PlannableStep {
   const [first, second] = request.recipe.steps
   if (first === undefined) {
     throw refuse('recipe_invalid', '#/recipe/steps', 'recipe_length', 'the recipe has no step')
   }
   if (second !== undefined) {
-    const detail = `${second.type} cannot follow ${first.type}: the graph is quantized already; keep one of the two`
+    const detail = `${second.type} cannot follow ${first.type}: the weights are narrow already; keep one of the two`
     throw refuse('recipe_invalid', '#/recipe/steps/1', 'step_order', detail)
   }
   return first
 }
 
+function needsCalibration(step: PlannableStep): boolean {
+  switch (step.type) {
+    case 'quantize_static':
+      return true
+    case 'quantize_weights':
+      return step.algorithm === 'gptq' || step.algorithm === 'awq'
+    default:
+      return false
+  }
+}
+
 /** Calibration needs its data; evaluation takes the validation data, else the calibration data. */
 function requireDatasets(step: PlannableStep, { datasets }: PlanInputs): DatasetRole {
-  if (step.type === 'quantize_static' && datasets.calibration === undefined) {
-    const detail = 'quantize_static calibrates on data: name a dataset as datasets.calibration'
+  if (needsCalibration(step) && datasets.calibration === undefined) {
+    const detail = `${step.type} calibrates on data: name a dataset as datasets.calibration`
     throw refuse('dataset_required', '#/datasets/calibration', 'required', detail)
   }
   if (datasets.validation !== undefined) return 'validation'
@@ -168,6 +185,19 @@ class PlanBuilder {
     this.resultStage = type
   }
 
+  quantizeWeights(step: StepOf<'quantize_weights'>): void {
+    const { type, ...options } = step
+    const data = needsCalibration(step) ? [this.#dataset('calibration', 'calibration')] : []
+    this.#add(type, options, [...this.#prepared(), ...data])
+    this.resultStage = type
+  }
+
+  convertFloat16(step: StepOf<'convert_float16'>): void {
+    const { type, ...options } = step
+    this.#add(type, options, this.#prepared())
+    this.resultStage = type
+  }
+
   evaluateAndReport(metric: Metric): void {
     const { evaluation, target, constraints, recipe } = this.#request
     const { output } = evaluation
@@ -199,6 +229,10 @@ class PlanBuilder {
 
   #add(kind: PlannedStage['kind'], params: JsonObject, inputs: readonly PlannedInput[]): void {
     this.stages.push({ name: kind, kind, params, inputs })
+  }
+
+  #prepared(): readonly PlannedInput[] {
+    return ['model', 'shapes'].map((role) => ({ role, from: { stage: 'prepare', role } }))
   }
 
   #original(role: string): PlannedInput {

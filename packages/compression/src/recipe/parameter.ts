@@ -7,11 +7,11 @@ export type ParameterSpec = { readonly description: string } & (
   | {
       /** One of the listed JSON scalars. */
       readonly type: 'choice'
-      readonly choices: readonly (string | boolean)[]
-      readonly default: string | boolean
+      readonly choices: readonly (string | number | boolean)[]
+      readonly default: string | number | boolean
     }
   | {
-      readonly type: 'integer'
+      readonly type: 'integer' | 'number'
       readonly minimum: number
       readonly maximum: number
       readonly default: number

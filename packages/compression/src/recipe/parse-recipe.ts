@@ -84,11 +84,12 @@ function problemWith(spec: ScalarSpec, value: unknown): string | undefined {
         ? undefined
         : `expected one of ${spec.choices.map((choice) => JSON.stringify(choice)).join(', ')}`
     case 'integer':
-      return Number.isInteger(value) &&
-        Number(value) >= spec.minimum &&
-        Number(value) <= spec.maximum
-        ? undefined
-        : `expected an integer from ${spec.minimum} to ${spec.maximum}`
+    case 'number': {
+      const isKind = spec.type === 'integer' ? Number.isInteger(value) : Number.isFinite(value)
+      if (isKind && Number(value) >= spec.minimum && Number(value) <= spec.maximum) return undefined
+      const kind = spec.type === 'integer' ? 'an integer' : 'a number'
+      return `expected ${kind} from ${spec.minimum} to ${spec.maximum}`
+    }
     case 'string_list':
       return isStringList(value) ? undefined : 'expected a list of at most 10000 strings'
   }

@@ -10,7 +10,7 @@ type ParameterValue<Spec> = Spec extends {
     ? Choice
     : Spec extends { readonly type: 'boolean' }
       ? boolean
-      : Spec extends { readonly type: 'integer' }
+      : Spec extends { readonly type: 'integer' | 'number' }
         ? number
         : readonly string[]
 

@@ -14,6 +14,15 @@ const quantizationScope = {
   },
 } as const satisfies ParameterTable
 
+const calibrationSamples = {
+  type: 'integer',
+  minimum: 1,
+  maximum: 1_000_000,
+  default: 500,
+  description:
+    'Number of calibration samples to use, from the first; fewer if the dataset has fewer.',
+} as const satisfies ParameterSpec
+
 const reduceRange = {
   type: 'choice',
   choices: ['auto', true, false],
@@ -24,6 +33,26 @@ const reduceRange = {
 
 /** Every step that a recipe may hold, in alphabetical order. */
 export const STEP_TABLE = {
+  convert_float16: {
+    description:
+      'Weights and arithmetic in float16; inputs and outputs stay float32. Halves the file; faster only where the runtime has float16 kernels.',
+    parameters: {
+      overflow: {
+        type: 'choice',
+        choices: ['auto', 'clamp', 'keep_float32'],
+        default: 'auto',
+        description:
+          'Constants beyond the range of float16: clamp them, or keep the operators that read them in float32; auto clamps stand-ins for infinity and keeps the others.',
+      },
+      op_block_list: {
+        type: 'string_list',
+        default: [],
+        description:
+          'Operator types that stay float32, besides those that are not safe in float16.',
+      },
+      nodes_to_exclude: quantizationScope.nodes_to_exclude,
+    },
+  },
   quantize_dynamic: {
     description:
       'Integer weights; activations are quantized at run time from their own range. Needs no calibration data.',
@@ -57,14 +86,7 @@ export const STEP_TABLE = {
             default: 'minmax',
             description: 'Range estimator.',
           },
-          samples: {
-            type: 'integer',
-            minimum: 1,
-            maximum: 1_000_000,
-            default: 500,
-            description:
-              'Number of calibration samples to use, from the first; fewer if the dataset has fewer.',
-          },
+          samples: calibrationSamples,
         },
       },
       activation_type: {
@@ -97,6 +119,66 @@ export const STEP_TABLE = {
         description: 'How the quantized graph is written.',
       },
       ...quantizationScope,
+    },
+  },
+  quantize_weights: {
+    description:
+      'Weights alone in 8, 4 or 2 bits, in blocks; activations stay float. Makes large layers small; on a CPU it may be slower.',
+    parameters: {
+      bits: {
+        type: 'choice',
+        choices: [8, 4, 2],
+        default: 4,
+        description: 'Bits of a weight; 2 needs the format MatMulNBits.',
+      },
+      block_size: {
+        type: 'choice',
+        choices: [16, 32, 64, 128, 256],
+        default: 32,
+        description: 'Weights along the summed dimension that share a scale.',
+      },
+      symmetric: {
+        type: 'boolean',
+        default: false,
+        description: 'No zero points: smaller and faster, less accurate.',
+      },
+      format: {
+        type: 'choice',
+        choices: ['MatMulNBits', 'QDQ'],
+        default: 'MatMulNBits',
+        description:
+          'MatMulNBits: kernels of onnxruntime that never expand the weights; QDQ: standard operators of opset 21.',
+      },
+      algorithm: {
+        type: 'choice',
+        choices: ['rtn', 'hqq', 'gptq', 'awq'],
+        default: 'rtn',
+        description: 'How weights are rounded; gptq and awq need calibration data.',
+      },
+      calibration: {
+        type: 'group',
+        description: 'The data that gptq and awq look at.',
+        parameters: { samples: calibrationSamples },
+      },
+      damping: {
+        type: 'number',
+        minimum: 0,
+        maximum: 1,
+        default: 0.01,
+        description: 'gptq: added to the diagonal of the Hessian, as a fraction of its mean.',
+      },
+      act_order: {
+        type: 'boolean',
+        default: false,
+        description: 'gptq: the columns of the largest inputs first.',
+      },
+      op_types_to_quantize: {
+        type: 'string_list',
+        default: [],
+        description:
+          'Operator types whose weights may be quantized; empty: MatMul, Gemm, Gather, and with QDQ also Conv.',
+      },
+      nodes_to_exclude: quantizationScope.nodes_to_exclude,
     },
   },
 } as const satisfies Record<string, StepSpec>

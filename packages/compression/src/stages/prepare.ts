@@ -10,7 +10,7 @@ import { readInput, writeJson, writeModel } from './stage-files.js'
  * Brings the model into the form that compression starts from; shapes are learned from a run on
  * real data.
  *
- * Inputs `model`, `sample` (a dataset). Outputs `model`, `decisions`.
+ * Inputs `model`, `sample` (a dataset). Outputs `model`, `shapes`, `decisions`.
  */
 export async function prepare(context: StageContext): Promise<StageResult> {
   const model = decodeModel(await readInput(context, 'model'))
@@ -26,6 +26,7 @@ export async function prepare(context: StageContext): Promise<StageResult> {
   return {
     outputs: [
       await writeModel(context, encodeModelChunks(prepared.model)),
+      await writeJson(context, 'shapes', [...prepared.shapes]),
       await writeJson(context, 'decisions', { layers: [], diagnostics }),
     ],
     metrics: {

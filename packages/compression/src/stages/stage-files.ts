@@ -2,6 +2,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import type { ValueShape, ValueShapes } from '@pare/passes'
+
 import { errors } from '../errors.js'
 import type { StageContext, StageInput, StageOutput } from './stage.js'
 
@@ -51,3 +53,9 @@ export async function writeJson(
 }
 
 const ONNX_MEDIA_TYPE = 'application/onnx'
+
+/** Types and dimensions of the values of the prepared model, as `prepare` learned them. */
+export async function readShapes(context: StageContext): Promise<ValueShapes> {
+  const entries = await readJsonInput<readonly (readonly [string, ValueShape])[]>(context, 'shapes')
+  return new Map(entries)
+}

@@ -14,6 +14,8 @@ export const STAGE_KINDS = [
   'calibrate',
   'quantize_static',
   'quantize_dynamic',
+  'quantize_weights',
+  'convert_float16',
   'evaluate',
   'report',
 ] as const

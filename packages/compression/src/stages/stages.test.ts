@@ -5,7 +5,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { CodedError } from '@pare/errors'
+import { model } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
+import { encodeModel } from '@pare/onnx'
+import { tensorFromFloat32 } from '@pare/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { parseJobRequest } from '../parse-job-request.js'
@@ -124,6 +127,19 @@ describe('the stages', () => {
     expect(results.get('evaluate')?.metrics['drop']).toBeLessThan(0.02)
   })
 
+  it.each([
+    ['convert_float16', {}, 0.55],
+    ['quantize_weights', { bits: 8, format: 'QDQ' }, 0.45],
+    ['quantize_weights', { bits: 4, algorithm: 'gptq' }, 1.01],
+  ] as const)('carry %s %j from upload to report', async (type, parameters, size) => {
+    const { known, blobs } = await inspectExamples()
+    const request = requestWith({ recipe: { steps: [{ type, ...parameters }] } })
+    const results = await runPlan(planJob(request, known), blobs)
+    const metrics = results.get('evaluate')?.metrics
+    expect(metrics?.['drop']).toBeLessThan(0.02)
+    expect(metrics?.['size']).toBeLessThan(size)
+  })
+
   it('keep the result and name the constraint when it is not met', async () => {
     const { known, blobs } = await inspectExamples()
     const request = requestWith({
@@ -148,6 +164,18 @@ describe('the stages', () => {
         expect((await readFile(path)).equals(await readFile(other)), `${name} ${role}`).toBe(true)
       }
     }
+  })
+
+  it('refuse a model that cannot run although every size is known', async () => {
+    const broken = model()
+      .input('x', 'float32', [1, 3])
+      .initializer('w', tensorFromFloat32([4, 2], new Float32Array(8)))
+      .node('MatMul', ['x', 'w'], ['y'])
+      .output('y')
+      .build()
+    const path = join(root, 'mismatch.onnx')
+    await writeFile(path, encodeModel(broken))
+    await expect(runStage('inspect_model', { model: path })).rejects.toThrow(CodedError)
   })
 
   it('refuse what is not a model, with a code', async () => {

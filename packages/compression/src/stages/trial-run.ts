@@ -1,9 +1,10 @@
-// Runs a model once on made-up input, to see that it runs at all. Sizes the model leaves open are
-// guessed, so a failure is a remark and not a verdict: real data comes with the job.
+// Runs a model once on made-up input, to see that it runs at all. Where the model leaves sizes open
+// they are guessed, so a failure is a remark and not a verdict: real data comes with the job.
 import { CodedError } from '@pare/errors'
 import type { InferenceSession, ValueDescription } from '@pare/inference'
 import { createRandom, elementCount, type RuntimeTensor } from '@pare/tensor'
 
+import { errors } from '../errors.js'
 import type { ModelDescription } from '../plan/model-description.js'
 
 /** Sizes to try for open dimensions behind the batch: most models take one of these. */
@@ -11,6 +12,7 @@ const OPEN_SIZES = [8, 1, 32, 224]
 /** Beyond this many elements an input is not made up: the trial is not worth the memory. */
 const MAX_ELEMENTS = 1 << 24
 
+/** @throws model_run_failed when it cannot run although every size is fixed */
 export async function trialRun(
   session: InferenceSession,
   seed: number,
@@ -28,6 +30,11 @@ export async function trialRun(
       if (!(error instanceof CodedError)) throw error
       detail = error.message
     }
+  }
+  if (session.inputs.every(({ shape }) => shape?.every(isFixed))) {
+    throw errors.model_run_failed(
+      `a run on made-up input failed: ${detail}; export the model again, and try it in onnxruntime`,
+    )
   }
   return { ok: false, detail }
 }

@@ -1,0 +1,78 @@
+import type { Model } from '@pare/graph'
+import { decodeModel, encodeModelChunks } from '@pare/onnx'
+import {
+  collectGrams,
+  gramPoints,
+  type GramStatistics,
+  quantizeWeights as quantize,
+  type QuantizeWeightsOptions,
+} from '@pare/quantization'
+
+import type { StepOf } from '../recipe/recipe.js'
+import { withCalibrationFeeds } from './calibration-feeds.js'
+import type { StageContext, StageResult } from './stage.js'
+import { readInput, readShapes, writeJson, writeModel } from './stage-files.js'
+
+type Params = Omit<StepOf<'quantize_weights'>, 'type'>
+
+/**
+ * Quantizes weights alone. `gptq` and `awq` first run the model over the calibration data, for the
+ * Gram matrices of the layers' inputs.
+ *
+ * Inputs `model`, `shapes`, and `calibration` for gptq and awq; params as the step's. Outputs
+ * `model`, `decisions`.
+ */
+export async function quantizeWeights(context: StageContext): Promise<StageResult> {
+  const params = context.params as unknown as Params
+  const options = toOptions(params)
+  const source = decodeModel(await readInput(context, 'model'))
+  const grams = await gramsFor(context, source, params)
+  const { model, layers, diagnostics } = await quantize(source, options, {
+    shapes: await readShapes(context),
+    ...(grams === undefined ? {} : { grams }),
+    onProgress: (progress) => context.onProgress({ ...progress, unit: 'layers' }),
+  })
+  return {
+    outputs: [
+      await writeModel(context, encodeModelChunks(model)),
+      await writeJson(context, 'decisions', { layers, diagnostics }),
+    ],
+    metrics: { layers: layers.length, diagnostics: diagnostics.length },
+  }
+}
+
+async function gramsFor(
+  context: StageContext,
+  model: Model,
+  params: Params,
+): Promise<GramStatistics | undefined> {
+  if (params.algorithm !== 'gptq' && params.algorithm !== 'awq') return undefined
+  const { samples } = params.calibration
+  return withCalibrationFeeds(context, { model, samples }, (batches, total) =>
+    collectGrams({
+      model,
+      points: gramPoints(model, toOptions(params)),
+      runtime: context.runtime,
+      batches,
+      threads: context.threads,
+      onProgress: ({ samples: done }) =>
+        context.onProgress({ done: Math.min(done, total), total, unit: 'samples' }),
+    }),
+  )
+}
+
+/** From the wire's words to the library's. */
+function toOptions(params: Params): QuantizeWeightsOptions {
+  const { op_types_to_quantize: opTypes } = params
+  return {
+    bits: params.bits,
+    blockSize: params.block_size,
+    symmetric: params.symmetric,
+    format: params.format,
+    algorithm: params.algorithm,
+    damping: params.damping,
+    actOrder: params.act_order,
+    nodesToExclude: params.nodes_to_exclude,
+    ...(opTypes.length === 0 ? {} : { opTypesToQuantize: opTypes }),
+  }
+}
