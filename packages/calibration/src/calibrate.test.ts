@@ -4,9 +4,10 @@ import { onnxRuntime } from '@pare/inference/onnxruntime'
 import { createRandom } from '@pare/tensor'
 import { describe, expect, it } from 'vitest'
 
-import { calibrate, type Feeds } from './calibrate.js'
+import { calibrate } from './calibrate.js'
 import { mergeStatistics } from './merge-statistics.js'
-import { parseStatistics } from './statistics.js'
+import { parseStatistics } from './parse-statistics.js'
+import type { Feeds } from './watcher.js'
 
 const runtime = onnxRuntime()
 

@@ -1,35 +1,44 @@
 // One pass over the data. Nothing outlives its batch but the small states, so memory does not
 // depend on the number of samples.
 import type { Model } from '@pare/graph'
-import type { InferenceRuntime, InferenceSession } from '@pare/inference'
-import { encodeModel } from '@pare/onnx'
-import type { RuntimeTensor } from '@pare/tensor'
+import type { InferenceRuntime } from '@pare/inference'
 
+import { compareStatistics, driftOf } from './compare-statistics.js'
 import { errors } from './errors.js'
-import { expose, instrument, type InstrumentedModel } from './instrument.js'
-import type { Observer } from './observer.js'
-import { OBSERVERS } from './observers.js'
+import { observerOf } from './observers.js'
+import { watchReductions } from './reduction-watcher.js'
 import {
   type CalibrationStatistics,
-  type StatesByKind,
   STATISTICS_VERSION,
   type StatisticsKind,
 } from './statistics.js'
+import { watchValues } from './value-watcher.js'
+import { type Feeds, rowsOf, type Watcher, type WatchOptions } from './watcher.js'
 
-/** The values of one batch by input name; the first dimension counts samples. */
-export type Feeds = Readonly<Record<string, RuntimeTensor>>
+/** A batch whose first `count` rows are samples; the rest fills it up to a fixed size. */
+export interface CountedBatch {
+  readonly feeds: Feeds
+  readonly count: number
+}
 
 export interface CalibrateOptions<Kind extends StatisticsKind = 'minmax'> {
   readonly model: Model
   /** Names of the values to observe, e.g. `observationPoints(model)`. */
   readonly points: readonly string[]
   readonly runtime: InferenceRuntime
-  readonly batches: AsyncIterable<Feeds> | Iterable<Feeds>
-  /** Default `minmax`. */
+  readonly batches: AsyncIterable<Feeds | CountedBatch> | Iterable<Feeds | CountedBatch>
+  /** What to record; `STATISTICS_OF_METHOD` names it for each method. Default `minmax`. */
   readonly kind?: Kind
   /** Default 1. */
   readonly threads?: number
   readonly device?: 'cpu' | 'cuda'
+  /** Bytes of activations that are outside the runtime at a time. Default 128 MiB. */
+  readonly maxBytes?: number
+  /**
+   * Stops before the end of the data when doubling the samples changed no tensor by more than this
+   * (`driftOf`: ranges, and distributions for histograms). Default 0: never.
+   */
+  readonly stopBelowDrift?: number
   /** Called after each batch with the samples seen so far. */
   readonly onProgress?: (progress: { readonly samples: number }) => void
   readonly signal?: AbortSignal
@@ -45,93 +54,65 @@ export async function calibrate<Kind extends StatisticsKind = 'minmax'>(
   options: CalibrateOptions<Kind>,
 ): Promise<CalibrationStatistics<Kind>> {
   const kind = options.kind ?? ('minmax' as Kind)
-  const observer = OBSERVERS[kind] as unknown as Observer<Kind>
-  const instrumented = instrument(options.model, options.points, observer)
-  const session = await createSession(options, instrumented.model)
-  const run = new CalibrationRun(options, observer, instrumented)
+  const watcher = await watch(options, kind)
+  const snapshot = (): CalibrationStatistics<Kind> => ({
+    version: STATISTICS_VERSION,
+    kind,
+    samples,
+    tensors: watcher.tensors(),
+  })
+  const hasSettled = settlement(options.stopBelowDrift ?? 0, snapshot)
   let samples = 0
   try {
-    for await (const feeds of options.batches) {
+    for await (const batch of options.batches) {
       options.signal?.throwIfAborted()
-      await run.observe(session, feeds)
-      samples += sampleCount(feeds)
+      const { feeds, count } = counted(batch)
+      await watcher.observe(feeds, count)
+      samples += count
       options.onProgress?.({ samples })
+      if (hasSettled(samples)) break
     }
+    if (samples > 0) return snapshot()
   } finally {
-    await session.release()
+    await watcher.release()
   }
-  if (samples === 0) {
-    throw errors.calibration_data_empty('calibration needs at least one sample')
-  }
-  return { version: STATISTICS_VERSION, kind, samples, tensors: run.tensors() }
+  throw errors.calibration_data_empty('calibration needs at least one sample')
 }
 
-async function createSession<Kind extends StatisticsKind>(
-  options: CalibrateOptions<Kind>,
-  model: Model,
-): Promise<InferenceSession> {
-  return options.runtime.createSession(encodeModel(model), {
-    intraOpThreads: options.threads ?? 1,
-    ...(options.device === undefined ? {} : { device: options.device }),
-  })
+async function watch<Kind extends StatisticsKind>(
+  options: WatchOptions,
+  kind: Kind,
+): Promise<Watcher<Kind>> {
+  const observer = observerOf(kind)
+  return observer.looksAt === 'values'
+    ? watchValues(options, observer)
+    : watchReductions(options, observer)
 }
 
-function sampleCount(feeds: Feeds): number {
-  const first = Object.values(feeds)[0]
-  return first?.dims[0] ?? 1
+function counted(batch: Feeds | CountedBatch): CountedBatch {
+  return isCounted(batch) ? batch : { feeds: batch, count: rowsOf(batch) }
 }
 
-/** The states so far. */
-class CalibrationRun<Kind extends StatisticsKind> {
-  private readonly options: CalibrateOptions<Kind>
-  private readonly observer: Observer<Kind>
-  private readonly instrumented: InstrumentedModel
-  private readonly states = new Map<string, { rank: number; state: StatesByKind[Kind] }>()
+/** An input may be called `count`, but its value is no number. */
+function isCounted(batch: Feeds | CountedBatch): batch is CountedBatch {
+  return typeof (batch as CountedBatch).count === 'number'
+}
 
-  constructor(
-    options: CalibrateOptions<Kind>,
-    observer: Observer<Kind>,
-    instrumented: InstrumentedModel,
-  ) {
-    this.options = options
-    this.observer = observer
-    this.instrumented = instrumented
-  }
+/** Samples at which drift is first looked at; then whenever they have doubled. */
+const FIRST_CHECK = 64
 
-  async observe(session: InferenceSession, feeds: Feeds): Promise<void> {
-    const results = await session.run(feeds)
-    const suspicious: string[] = []
-    for (const [point, names] of this.instrumented.outputs) {
-      const outputs = names.map((name) => results[name]!)
-      if (outputs[0]?.dataType !== 'float32') continue
-      const known = this.states.get(point)
-      const state = known?.state ?? this.observer.empty
-      const rank = outputs[0].dims.length
-      if (this.observer.needsValues?.(outputs) === true) {
-        suspicious.push(point)
-        this.states.set(point, { rank, state })
-      } else this.states.set(point, { rank, state: this.observer.observe(state, outputs) })
-    }
-    if (suspicious.length > 0) await this.observeValues(suspicious, feeds)
-  }
-
-  /** The slow way for batches with infinite values: fetch the tensors, one at a time. */
-  private async observeValues(points: readonly string[], feeds: Feeds): Promise<void> {
-    const { model } = this.options
-    for (const point of points) {
-      const session = await createSession(this.options, expose(model, [point]))
-      try {
-        const known = this.states.get(point)!
-        const results = await session.run(feeds)
-        const state = this.observer.observeValues?.(known.state, results[point]!) ?? known.state
-        this.states.set(point, { ...known, state })
-      } finally {
-        await session.release()
-      }
-    }
-  }
-
-  tensors(): CalibrationStatistics<Kind>['tensors'] {
-    return Object.fromEntries(this.states)
+function settlement<Kind extends StatisticsKind>(
+  limit: number,
+  snapshot: () => CalibrationStatistics<Kind>,
+): (samples: number) => boolean {
+  let previous: CalibrationStatistics<Kind> | undefined
+  let next = FIRST_CHECK
+  return (samples) => {
+    if (limit <= 0 || samples < next) return false
+    next = samples * 2
+    const current = snapshot()
+    const [worst] = previous === undefined ? [] : compareStatistics(previous, current)
+    previous = current
+    return worst !== undefined && driftOf(worst) <= limit
   }
 }

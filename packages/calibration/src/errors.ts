@@ -6,6 +6,10 @@ export const errors = defineErrors({
     fault: 'data',
     title: 'The calibration data holds no samples',
   },
+  calibration_options_invalid: {
+    kind: 'invalid_input',
+    title: 'The parameters of the calibration method are out of range',
+  },
   calibration_statistics_invalid: {
     kind: 'invalid_input',
     title: 'The calibration statistics are not in a form this version understands',

@@ -1,5 +1,5 @@
 import { errors } from './errors.js'
-import { OBSERVERS } from './observers.js'
+import { observerOf } from './observers.js'
 import {
   type CalibrationStatistics,
   STATISTICS_VERSION,
@@ -9,6 +9,7 @@ import {
 
 /**
  * The statistics of both parts of the data together, exactly as one run over both would give them.
+ * For `moving_average`, whose result depends on the order of the batches, `a` is the earlier part.
  * Throws `calibration_statistics_mismatch` when they were not made by the same observer on the same
  * tensors.
  */
@@ -43,5 +44,5 @@ function mergeTensor<Kind extends StatisticsKind>(
   a: TensorStatistics<Kind>,
   b: TensorStatistics<Kind>,
 ): TensorStatistics<Kind> {
-  return { rank: a.rank, state: OBSERVERS[kind].merge(a.state, b.state) }
+  return { rank: a.rank, state: observerOf(kind).merge(a.state, b.state) }
 }

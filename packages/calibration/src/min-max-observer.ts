@@ -1,13 +1,15 @@
 // Least and greatest value of a tensor. onnxruntime reduces, so a batch costs two numbers.
 import type { RuntimeTensor } from '@pare/tensor'
 
-import type { Observer } from './observer.js'
+import type { ReducingObserver } from './observer.js'
 import type { MinMaxState } from './statistics.js'
 
 const EMPTY: MinMaxState = { nonFinite: 0 }
 
-export const minMaxObserver: Observer = {
+export const minMaxObserver: ReducingObserver<'minmax'> = {
   kind: 'minmax',
+  looksAt: 'reductions',
+  ordered: false,
   empty: EMPTY,
   // Without axes ReduceMin and ReduceMax reduce all of them, in every opset alike.
   reduce: (value, name) => {
@@ -55,12 +57,10 @@ function reduceFinite(values: ArrayLike<number>): MinMaxState {
 
 function merge(a: MinMaxState, b: MinMaxState): MinMaxState {
   const nonFinite = a.nonFinite + b.nonFinite
-  if (a.range === undefined || b.range === undefined) {
-    const range = a.range ?? b.range
-    return range === undefined ? { nonFinite } : { range, nonFinite }
-  }
-  const min = Math.min(a.range.min, b.range.min)
-  const max = Math.max(a.range.max, b.range.max)
-  // −0 becomes 0, so that the JSON text of a merged state equals the state.
+  if (a.range === undefined && b.range === undefined) return { nonFinite }
+  const ranges = [a.range, b.range].filter((range) => range !== undefined)
+  const min = Math.min(...ranges.map((range) => range.min))
+  const max = Math.max(...ranges.map((range) => range.max))
+  // −0 becomes 0, so that the JSON text of a state equals the state.
   return { range: { min: min + 0, max: max + 0 }, nonFinite }
 }

@@ -6,18 +6,30 @@ import type { StatesByKind, StatisticsKind } from './statistics.js'
 /**
  * Turns the values of one tensor, batch by batch, into a small state.
  *
- * An observer works in two places. `reduce` adds nodes to the graph so that onnxruntime does the
- * heavy part where the values already are; only the small outputs of those nodes leave the session.
- * `observe` folds them into the state. An observer that needs every value (a histogram) adds no
- * nodes and names the tensor itself as its output.
- *
  * The law that makes calibration resumable and shardable, checked by a test for each observer:
- * `merge` is associative and commutative, `empty` is its unit, and observing two batches equals
- * merging the states of each, bit for bit.
+ * `merge` is associative, `empty` is its unit, and observing two batches equals merging the states
+ * of each, bit for bit. It is commutative too, unless the observer is `ordered`: then the first
+ * argument is the earlier part of the data.
  */
-export interface Observer<Kind extends StatisticsKind = StatisticsKind> {
+export type Observer<Kind extends StatisticsKind = StatisticsKind> =
+  ReducingObserver<Kind> | CountingObserver<Kind>
+
+interface ObserverBase<Kind extends StatisticsKind> {
   readonly kind: Kind
+  readonly ordered: boolean
   readonly empty: StatesByKind[Kind]
+  readonly merge: (a: StatesByKind[Kind], b: StatesByKind[Kind]) => StatesByKind[Kind]
+}
+
+/**
+ * Works in two places. `reduce` adds nodes to the graph so that onnxruntime does the heavy part where
+ * the values already are; only the small outputs of those nodes leave the session. `observe` folds
+ * them into the state.
+ */
+export interface ReducingObserver<
+  Kind extends StatisticsKind = StatisticsKind,
+> extends ObserverBase<Kind> {
+  readonly looksAt: 'reductions'
   readonly reduce: (value: string, name: NameMaker, opset: number) => Reduction
   /** `outputs` are the values of `Reduction.outputs`, in that order. */
   readonly observe: (
@@ -25,10 +37,23 @@ export interface Observer<Kind extends StatisticsKind = StatisticsKind> {
     outputs: readonly RuntimeTensor[],
   ) => StatesByKind[Kind]
   /** Whether `outputs` cannot be trusted and the tensor itself has to be looked at. */
-  readonly needsValues?: (outputs: readonly RuntimeTensor[]) => boolean
+  readonly needsValues: (outputs: readonly RuntimeTensor[]) => boolean
   /** The slow, exact way: the same as `observe`, from all the values of the batch. */
-  readonly observeValues?: (state: StatesByKind[Kind], values: RuntimeTensor) => StatesByKind[Kind]
-  readonly merge: (a: StatesByKind[Kind], b: StatesByKind[Kind]) => StatesByKind[Kind]
+  readonly observeValues: (state: StatesByKind[Kind], values: RuntimeTensor) => StatesByKind[Kind]
+}
+
+/** Looks at every value: the tensors leave the session, as many at a time as the memory allows. */
+export interface CountingObserver<
+  Kind extends StatisticsKind = StatisticsKind,
+> extends ObserverBase<Kind> {
+  readonly looksAt: 'values'
+  readonly collect: () => Collector<Kind>
+}
+
+/** A state while it grows. */
+export interface Collector<Kind extends StatisticsKind = StatisticsKind> {
+  readonly add: (values: Float32Array) => void
+  readonly state: () => StatesByKind[Kind]
 }
 
 export interface Reduction {

@@ -2,42 +2,79 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 import { mergeStatistics } from './merge-statistics.js'
-import { OBSERVERS } from './observers.js'
+import { observerOf, OBSERVERS } from './observers.js'
+import { parseStatistics } from './parse-statistics.js'
 import {
   type CalibrationStatistics,
-  parseStatistics,
   type StatesByKind,
   STATISTICS_VERSION,
   type StatisticsKind,
 } from './statistics.js'
 
-const states: { readonly [Kind in StatisticsKind]: fc.Arbitrary<StatesByKind[Kind]> } = {
-  minmax: fc
-    .record({
-      ends: fc.option(
-        fc.tuple(
-          fc.float({ noNaN: true, noDefaultInfinity: true }),
-          fc.float({ noNaN: true, noDefaultInfinity: true }),
-        ),
-      ),
-      nonFinite: fc.nat(5),
-    })
-    .map(({ ends, nonFinite }) =>
-      ends === null
-        ? { nonFinite }
-        : { range: { min: Math.min(...ends) + 0, max: Math.max(...ends) + 0 }, nonFinite },
-    ),
+/** Float32 values of very different sizes, with what must be left out. */
+const values = fc.array(
+  fc.oneof(
+    fc.float({ noNaN: false }),
+    fc.float({ min: -4, max: 4, noNaN: true }),
+    fc.constantFrom(0, -0, 1e-30, 127, -128, 3e38),
+  ),
+  { maxLength: 40 },
+)
+
+const batch = values.map((list) => Float32Array.from(list))
+
+function observe<Kind extends StatisticsKind>(
+  kind: Kind,
+  batches: readonly Float32Array[],
+): StatesByKind[Kind] {
+  const observer = observerOf(kind)
+  if (observer.looksAt === 'values') {
+    const collector = observer.collect()
+    for (const data of batches) collector.add(data)
+    return collector.state()
+  }
+  return batches.reduce(
+    (state, data) =>
+      observer.observeValues(state, { dataType: 'float32', dims: [data.length], data }),
+    observer.empty,
+  )
 }
 
+const kinds = Object.keys(OBSERVERS) as StatisticsKind[]
+
 describe('observers', () => {
-  it.each(Object.keys(OBSERVERS) as StatisticsKind[])('%s merges by the law', (kind) => {
-    const { merge, empty } = OBSERVERS[kind]
+  it.each(kinds)('%s merges by the law', (kind) => {
+    const { merge, empty, ordered } = observerOf(kind)
     fc.assert(
-      fc.property(states[kind], states[kind], states[kind], (a, b, c) => {
-        expect(merge(a, b)).toEqual(merge(b, a))
-        expect(merge(merge(a, b), c)).toEqual(merge(a, merge(b, c)))
+      fc.property(batch, batch, batch, (...batches) => {
+        const [a, b, c] = batches.map((one) => observe(kind, [one])) as [
+          StatesByKind[StatisticsKind],
+          StatesByKind[StatisticsKind],
+          StatesByKind[StatisticsKind],
+        ]
+        const whole = observe(kind, batches)
+        expect(merge(merge(a, b), c)).toEqual(whole)
+        expect(merge(a, merge(b, c))).toEqual(whole)
+        if (!ordered) expect(merge(b, merge(c, a))).toEqual(whole)
         expect(merge(a, empty)).toEqual(a)
+        expect(merge(empty, a)).toEqual(a)
       }),
+      { numRuns: 40 },
+    )
+  })
+
+  it.each(kinds)('%s survives JSON and the parser exactly', (kind) => {
+    fc.assert(
+      fc.property(fc.array(batch, { maxLength: 3 }), (batches) => {
+        const written = {
+          version: STATISTICS_VERSION,
+          kind,
+          samples: batches.length,
+          tensors: { a: { rank: 1, state: observe(kind, batches) } },
+        }
+        expect(parseStatistics(JSON.parse(JSON.stringify(written)))).toEqual(written)
+      }),
+      { numRuns: 40 },
     )
   })
 
@@ -51,7 +88,10 @@ describe('observers', () => {
   })
 })
 
-function statistics(tensors: CalibrationStatistics['tensors'], samples = 1): CalibrationStatistics {
+function statistics(
+  tensors: CalibrationStatistics<'minmax'>['tensors'],
+  samples = 1,
+): CalibrationStatistics<'minmax'> {
   return { version: STATISTICS_VERSION, kind: 'minmax', samples, tensors }
 }
 
@@ -70,6 +110,21 @@ describe('mergeStatistics', () => {
     )
   })
 })
+
+const range = { min: 0, max: 1 }
+
+function withState(kind: StatisticsKind, state: object): unknown {
+  return {
+    version: STATISTICS_VERSION,
+    kind,
+    samples: 1,
+    tensors: { a: { rank: 1, state: { nonFinite: 0, ...state } } },
+  }
+}
+
+function encode(...bytes: readonly number[]): string {
+  return Buffer.from(bytes).toString('base64')
+}
 
 describe('parseStatistics', () => {
   const valid = statistics({ a: tensor })
@@ -90,6 +145,27 @@ describe('parseStatistics', () => {
       },
     ],
     ['a negative count', { ...valid, samples: -1 }],
+    ['an end no float32 can hold', withState('minmax', { range: { min: 0, max: 1e300 } })],
+    ['batches that are no ends', withState('moving_average', { range, batches: [[2, 1]] })],
+    ['batches that are no list', withState('moving_average', { range, batches: 'none' })],
+    ['counts that are no text', withState('histogram', { range, counts: [1] })],
+    ['counts that are not base64', withState('histogram', { range, counts: 'äöü!' })],
+    ['counts cut off', withState('histogram', { range, counts: encode(0) })],
+    [
+      'counts beyond the last bin',
+      withState('histogram', { range, counts: encode(0xff, 0xff, 0x7f, 1) }),
+    ],
+    ['an empty bin', withState('histogram', { range, counts: encode(1, 0) })],
+    [
+      'a number written longer than needed',
+      withState('histogram', { range, counts: encode(0x80, 0, 1) }),
+    ],
+    [
+      'counts too great',
+      withState('histogram', { range, counts: encode(0, ...Array<number>(9).fill(0xff), 1) }),
+    ],
+    ['a range without counts', withState('histogram', { range, counts: '' })],
+    ['counts without a range', withState('histogram', { counts: encode(0, 1) })],
   ])('refuses %s', (_, value) => {
     expect(() => parseStatistics(value)).toThrow(
       expect.objectContaining({ code: 'calibration_statistics_invalid' }) as Error,

@@ -1,0 +1,73 @@
+// The bins of a histogram. Each octave [2^e, 2^(e+1)) of magnitudes has BINS_PER_OCTAVE bins of equal
+// width; below the OCTAVES octaves under the greatest magnitude lies a floor [0, 2^e₀) of as many.
+// Positive and negative values have mirrored bins. All edges are powers of two times integers, so:
+// - a bin is found from the bits of a float32;
+// - one octave more at the top makes each bin a bin, or half of one: counts merge exactly, and the
+//   histogram does not depend on the order in which the values came;
+// - whatever range is chosen in the end, it holds 2048 to 4096 bins per side, unless the greatest
+//   outlier is more than 2^OCTAVES times as far.
+
+const BIN_BITS = 11
+
+export const BINS_PER_OCTAVE = 1 << BIN_BITS
+const OCTAVES = 11
+
+/** Bins of one sign. */
+export const SIDE = BINS_PER_OCTAVE * (OCTAVES + 1)
+
+/** All bins: first those of positive values (and 0), outwards; then those of negative ones. */
+export const BINS = 2 * SIDE
+
+/** Tensors with smaller values than 2^-100 are as good as zero. */
+const MIN_EXPONENT = -100
+
+/** The octave of the greatest magnitude, which fixes the lattice: `floor(log2(absMax))`. */
+export function latticeExponent(absMax: number): number {
+  // A float32 has at most 24 bits, so the logarithm cannot be rounded up to the next integer.
+  return absMax < 2 ** MIN_EXPONENT ? MIN_EXPONENT : Math.floor(Math.log2(absMax))
+}
+
+/** The width of the floor, 2^e₀. Values divided by it are "in units". */
+export function latticeUnit(exponent: number): number {
+  return 2 ** (exponent - OCTAVES + 1)
+}
+
+/** What counting needs to know of the lattice, for the bits of float32 magnitudes. */
+export function latticeBits(exponent: number): {
+  readonly floor: number
+  /** bin = (bits >>> shift) − offset from `floor` on. */
+  readonly shift: number
+  readonly offset: number
+  /** bin = trunc(magnitude · floorScale) below `floor`. */
+  readonly floorScale: number
+} {
+  const floorExponent = exponent - OCTAVES + 1
+  return {
+    floor: (floorExponent + 127) * 2 ** 23,
+    shift: 23 - BIN_BITS,
+    offset: (floorExponent + 126) << BIN_BITS,
+    floorScale: 2 ** (BIN_BITS - floorExponent),
+  }
+}
+
+/** The bin of the lattice one octave up that holds a bin of this one. */
+export function coarserBin(bin: number): number {
+  const side = bin < SIDE ? 0 : SIDE
+  const i = bin - side
+  return side + (i < 2 * BINS_PER_OCTAVE ? i >> 1 : i - BINS_PER_OCTAVE)
+}
+
+/** Lower edge of a bin of positive values, in units; `SIDE` gives the end of the lattice. */
+export function unitEdge(bin: number): number {
+  if (bin < BINS_PER_OCTAVE) return bin / BINS_PER_OCTAVE
+  const octave = (bin >> BIN_BITS) - 1
+  return 2 ** octave * (1 + (bin & (BINS_PER_OCTAVE - 1)) / BINS_PER_OCTAVE)
+}
+
+/** The bin of a magnitude in units; values beyond the lattice are in the last. */
+export function unitBin(magnitude: number): number {
+  if (magnitude < 1) return Math.floor(magnitude * BINS_PER_OCTAVE)
+  const octave = 31 - Math.clz32(Math.min(magnitude, 2 ** 30))
+  const within = Math.floor((magnitude / 2 ** octave - 1) * BINS_PER_OCTAVE)
+  return Math.min((octave + 1) * BINS_PER_OCTAVE + within, SIDE - 1)
+}
