@@ -79,6 +79,14 @@ describe('inputs and outputs', () => {
     }
   })
 
+  it('with a default value have the default in their type', async () => {
+    const original = matMul().input('w', 'float32', [8, 8]).output('m', 'float32', [4, 8]).build()
+    const { model: converted } = await equivalent(original)
+    expect(converted.graph.initializers.get('w')?.dataType).toBe('float32')
+    const narrow = convertFloat16(original, { keepIoTypes: false, opBlockList: [] }).model
+    expect(narrow.graph.initializers.get('w')?.dataType).toBe('float16')
+  })
+
   it('are cast once where an output is read by float32 and float16 nodes alike', async () => {
     const original = matMul()
       .node('Relu', ['m'], ['y'])
@@ -185,6 +193,38 @@ describe('nodes that stay float32', () => {
     expect(layers.map(({ decision }) => decision)).toEqual(['float16', 'float16', 'float16'])
     expect(converted.graph.initializers.get('scales')?.dataType).toBe('float32')
     expect(casts(converted)).toBe(2)
+  })
+
+  it('are scatters that add up, for which onnxruntime has no float16 kernel', async () => {
+    const original = matMul()
+      .initializer('i', tensorFromInts('int64', [2, 1], [1, 1]))
+      .floats('u', [2, 8], randomValues(16, 4))
+      .node('ScatterND', ['m', 'i', 'u'], ['s'], { reduction: 'add' })
+      .node('MatMul', ['s', 'w'], ['y'])
+      .output('y')
+      .build()
+    const { layers } = await equivalent(original)
+    expect(layers[1]).toMatchObject({ opType: 'ScatterND', reason: 'no_kernel' })
+  })
+
+  it('are recurrent ones too, by name; otherwise their weights and states are converted', async () => {
+    const original = model()
+      .input('x', 'float32', [3, 2, 4])
+      .floats('w', [1, 16, 4], randomValues(64, 2, 0.4))
+      .floats('r', [1, 16, 4], randomValues(64, 3, 0.4))
+      .node('LSTM', ['x', 'w', 'r'], ['y', 'h', 'c'], { hidden_size: 4 })
+      .named('lstm')
+      .output('y')
+      .output('c')
+      .build()
+    const x = randomTensor([3, 2, 4], 7)
+    const { model: converted } = await equivalent(original, {}, { x })
+    expect([...converted.graph.initializers.values()].map(({ dataType }) => dataType)).toEqual([
+      'float16',
+      'float16',
+    ])
+    const kept = convertFloat16(original, { nodeBlockList: ['lstm'] })
+    expect(kept.model).toBe(original)
   })
 
   it('are those of operators nobody knows: their inputs and outputs stay what they were', () => {
@@ -371,6 +411,19 @@ describe('Casts of the model', () => {
     const b = { dataType: 'bool', dims: [8], data: Uint8Array.of(1, 0, 1, 1, 0, 0, 1, 1) } as const
     const { castsAdded } = await equivalent(original, {}, { ...X, b })
     expect(castsAdded).toBe(2)
+  })
+
+  it('by example become plain Casts', async () => {
+    const original = matMul()
+      .input('b', 'bool', [8])
+      .node('CastLike', ['b', 'm'], ['f'])
+      .node('Mul', ['m', 'f'], ['a'])
+      .node('MatMul', ['a', 'w'], ['y'])
+      .output('y')
+      .build()
+    const b = { dataType: 'bool', dims: [8], data: Uint8Array.of(1, 0, 1, 1, 0, 0, 1, 1) } as const
+    const { model: converted } = await equivalent(original, {}, { ...X, b })
+    expect(opTypes(converted)).toEqual(['Cast', 'MatMul', 'Cast', 'Mul', 'MatMul', 'Cast'])
   })
 
   it('are all that is needed by a model in float16', () => {

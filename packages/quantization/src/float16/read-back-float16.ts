@@ -62,6 +62,14 @@ async function optimizedModel(model: Model, type: NarrowType, optimize: Optimize
   }
 }
 
+/** Conversions of type and layout. */
+const NOT_COUNTED: ReadonlySet<string> = new Set([
+  'Cast',
+  'Constant',
+  'ReorderInput',
+  'ReorderOutput',
+])
+
 interface FloatNode {
   readonly node: Node
   readonly computedIn: 'float32' | NarrowType
@@ -73,7 +81,9 @@ function floatNodes(model: Model, type: NarrowType): readonly FloatNode[] {
   return [...walkScopes(root)].flatMap((scope) =>
     scope.nodes.flatMap((scoped): readonly FloatNode[] => {
       const { node } = scoped
-      if (node.opType === 'Cast' || node.opType === 'Constant') return []
+      if (NOT_COUNTED.has(node.opType)) return []
+      // Kernels of the blocked layout are float32, and no table knows their types.
+      if (node.domain === 'com.microsoft.nchwc') return [{ node, computedIn: 'float32' }]
       const types = dataTypes(scoped)
       if (types.includes(type)) return [{ node, computedIn: type }]
       return types.includes('float32') ? [{ node, computedIn: 'float32' }] : []
@@ -87,14 +97,19 @@ function dataTypes({ inputs, outputs }: ScopedNode): readonly unknown[] {
   )
 }
 
-/** onnxruntime keeps node names, and moves a value's name behind the Cast it inserts. */
-const INSERTED = 'InsertedPrecisionFreeCast_'
+/**
+ * Names as the model has them: onnxruntime marks nodes that it fused or laid out anew, and moves a
+ * value's name behind the Cast it inserts.
+ */
+function originalName(name: string): string {
+  return name.replace(/^(fused )?(InsertedPrecisionFreeCast_)?/, '').replace(/_nchwc$/, '')
+}
 
 function keys(node: Node, computedIn: FloatNode['computedIn']) {
   const names = [nodeLabel(node), ...node.outputs]
   return names
     .filter((name) => name !== '')
-    .map((name) => [name.replace(INSERTED, ''), computedIn] as const)
+    .map((name) => [originalName(name), computedIn] as const)
 }
 
 function countCasts(model: Model): number {
