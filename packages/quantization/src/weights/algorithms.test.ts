@@ -31,8 +31,8 @@ function lpError(quantized: QuantizedMatrix): number {
 
 describe('inverseCholesky', () => {
   it('gives U with UᵀU·H = 1', () => {
-    const size = 12
-    const h = gramOf(correlatedInputs(50, size, 3), size)
+    const size = 45
+    const h = gramOf(correlatedInputs(150, size, 3), size)
     const u = inverseCholesky(h, size)!
     for (let i = 0; i < size; i++) {
       for (let j = 0; j < size; j++) {

@@ -43,70 +43,68 @@ export function quantizeHqq(matrix: WeightMatrix, spec: GridSpec): QuantizedMatr
 function fitBlock(values: Float32Array, spec: GridSpec): BlockParams {
   const [low, high] = rangeOf(values, 0, values.length)
   let best = spanningGrid(low, high, spec)
-  if (best.scale === 0) return best
-  let bestError = lpError(values, best, spec)
+  let bestError = Infinity
   let beta = FIRST_BETA
   let grid = best
-  for (let iteration = 0; iteration < MAX_ITERATIONS; iteration++) {
-    grid = refit(values, grid, { spec, beta })
+  for (let iteration = 0; iteration <= MAX_ITERATIONS; iteration++) {
     if (grid.scale === 0 || !Number.isFinite(grid.scale)) break
-    const error = lpError(values, grid, spec)
+    const { error, refitted } = improve(values, grid, { spec, beta })
     if (error >= bestError) break
     best = grid
     bestError = error
+    grid = refitted
     beta *= BETA_GROWTH
   }
   return best
 }
 
-/** Σ|w − ŵ|^p. */
-export function lpError(values: Float32Array, grid: BlockParams, spec: GridSpec): number {
-  const { scale, zeroPoint } = grid
-  const inverse = reciprocal(scale)
-  const top = largestCode(spec.bits)
-  let sum = 0
-  for (const value of values) {
-    const code = encodeValue(value, inverse, zeroPoint, top)
-    sum += Math.abs(value - scale * (code - zeroPoint)) ** NORM
-  }
-  return sum
-}
-
-function refit(
+/** Σ|w − ŵ|^p of a grid, and the grid that fits the weights less their accepted errors. */
+function improve(
   values: Float32Array,
   { scale, zeroPoint }: BlockParams,
   { spec, beta }: { readonly spec: GridSpec; readonly beta: number },
-): BlockParams {
+): { readonly error: number; readonly refitted: BlockParams } {
   const top = largestCode(spec.bits)
   const inverse = reciprocal(scale)
-  const codes = new Float64Array(values.length)
-  // The weights less their accepted errors, in steps.
-  const targets = new Float64Array(values.length)
-  let shift = 0
-  for (let i = 0; i < values.length; i++) {
-    const code = encodeValue(values[i]!, inverse, zeroPoint, top)
-    const steps = values[i]! / scale
-    codes[i] = code
-    targets[i] = steps - shrink(steps - (code - zeroPoint), beta)
-    shift += code - targets[i]!
+  // Sums over q = code and t = target in steps, from which scale and zero point follow.
+  const sums = { q: 0, t: 0, qq: 0, qt: 0 }
+  let error = 0
+  for (const value of values) {
+    const code = encodeValue(value, inverse, zeroPoint, top)
+    const steps = value / scale
+    const off = steps - (code - zeroPoint)
+    const size = Math.abs(off)
+    const power = size === 0 ? 0 : size ** NORM
+    error += power
+    const target = steps - shrink(off, size, power / beta)
+    sums.q += code
+    sums.t += target
+    sums.qq += code * code
+    sums.qt += code * target
   }
-  const zero = spec.symmetric
-    ? zeroPoint
-    : Math.min(Math.max(Math.round(shift / values.length), 0), top)
-  let product = 0
-  let square = 0
-  for (let i = 0; i < codes.length; i++) {
-    product += targets[i]! * (codes[i]! - zero)
-    square += (codes[i]! - zero) ** 2
-  }
+  const refitted = fit(sums, values.length, { scale, zeroPoint, spec })
+  return { error: error * Math.abs(scale) ** NORM, refitted }
+}
+
+/** Zero point first, then the scale with Σ(t − f·(q − z))² least. */
+function fit(
+  { q, t, qq, qt }: { readonly q: number; readonly t: number; qq: number; qt: number },
+  count: number,
+  { scale, zeroPoint, spec }: BlockParams & { readonly spec: GridSpec },
+): BlockParams {
+  const mean = Math.min(Math.max(Math.round((q - t) / count), 0), largestCode(spec.bits))
+  const zero = spec.symmetric ? zeroPoint : mean
+  const product = qt - zero * t
+  const square = qq - 2 * zero * q + count * zero * zero
   const factor = square === 0 ? 1 : product / square
   return { scale: storedScale(scale * factor, spec), zeroPoint: zero }
 }
 
-/** sign(x) · max(0, |x| − |x|^(p−1)/β): the generalized soft threshold. */
-function shrink(x: number, beta: number): number {
-  const size = Math.abs(x)
+/**
+ * sign(x) · max(0, |x| − |x|^(p−1)/β), the generalized soft threshold; `part` is |x|^p/β.
+ */
+function shrink(x: number, size: number, part: number): number {
   if (size === 0) return 0
-  const kept = size - size ** (NORM - 1) / beta
+  const kept = size - part / size
   return kept > 0 ? Math.sign(x) * kept : 0
 }

@@ -187,6 +187,21 @@ describe('quantizeWeights', () => {
     expect(opTypes(after)).toEqual(['MatMulNBits', 'Add'])
   })
 
+  it('adds a constant bias inside the kernel', async () => {
+    const built = model({ opset: 17 })
+      .input('x', 'float32', ['n', 't', 70])
+      .floats('w', [70, 40], randomValues(2800, 2))
+      .floats('c', [40], randomValues(40, 3, 30))
+      .node('MatMul', ['x', 'w'], ['h'])
+      .node('Add', ['c', 'h'], ['a'])
+      .node('Relu', ['a'], ['y'])
+      .output('y')
+      .build()
+    const { decibels, after } = await quality(built, { bits: 8 })
+    expect(decibels).toBeGreaterThan(38)
+    expect(opTypes(after)).toEqual(['MatMulNBits', 'Relu'])
+  })
+
   it('gives single nodes other bits and leaves those that are excluded', async () => {
     const built = model({ opset: 17 })
       .input('x', 'float32', ['n', 64])

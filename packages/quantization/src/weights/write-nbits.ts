@@ -82,9 +82,11 @@ export function rewriteAsNBits(
   },
 ): void {
   const { node } = layer
-  const vector = constantBias(editor, layer)
+  const follower = followingBias(editor, layer)
+  const vector = follower?.bias ?? constantBias(editor, layer)
   const bias = node.opType === 'Gemm' ? (node.inputs[2] ?? '') : ''
-  const product = bias !== '' && vector === '' ? editor.uniqueName('y') : node.outputs[0]!
+  const output = (follower?.add ?? node).outputs[0]!
+  const product = bias !== '' && vector === '' ? editor.uniqueName('y') : output
   const multiply: NodeSpec = {
     opType: 'MatMulNBits',
     domain: MICROSOFT,
@@ -99,8 +101,27 @@ export function rewriteAsNBits(
       ...(accuracyLevel === 0 ? {} : { accuracy_level: attr.int(accuracyLevel) }),
     },
   }
-  if (product === node.outputs[0]) editor.replaceNode(node, multiply)
+  if (follower !== undefined) editor.removeNode(follower.add)
+  if (product === output) editor.replaceNode(node, multiply)
   else editor.replaceNode(node, [multiply, { opType: 'Add', inputs: [product, bias] }])
+}
+
+/** The constant that an Add puts on each output of a MatMul, which nobody else reads. */
+function followingBias(
+  editor: GraphEditor,
+  { node, rows, weight }: WeightLayer,
+): { readonly add: Node; readonly bias: string } | undefined {
+  const product = node.outputs[0]!
+  const readers = editor.consumers(product)
+  const [add] = readers
+  if (node.opType !== 'MatMul' || readers.length !== 1 || editor.isGraphOutput(product)) {
+    return undefined
+  }
+  if (add?.opType !== 'Add' || add.domain !== '') return undefined
+  const bias = add.inputs.find((input) => input !== product) ?? ''
+  const tensor = editor.constant(bias)
+  const isVector = tensor?.dims.length === 1 && tensor.dims[0] === rows
+  return isVector && tensor.dataType === weight.dataType ? { add, bias } : undefined
 }
 
 /** Gemm's bias, times beta, as the vector that MatMulNBits adds; '' where it is none. */
