@@ -2,6 +2,7 @@
 // everything that it may have started.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { constants, setPriority } from 'node:os'
 import type { Readable } from 'node:stream'
 
 import type { SerializedError } from '@pare/errors'
@@ -67,6 +68,7 @@ export class EngineProcess {
       detached: true,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
+    yieldProcessor(this.#child.pid)
     this.#stderr = keepTail(this.#child.stderr)
     this.#exited = new Promise((resolve) => {
       this.#child.once('exit', () => {
@@ -183,4 +185,17 @@ function keepTail(stream: Readable | null): () => string {
   stream?.setEncoding('utf8')
   stream?.on('data', (text: string) => (tail = (tail + text).slice(-STDERR_CHARS)))
   return () => tail
+}
+
+/**
+ * Engines take all that is left of the machine, but not what answering requests and leases needs:
+ * the API, the database and this worker go first.
+ */
+function yieldProcessor(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL)
+  } catch {
+    // The process has ended already, or the system does not let us: it computes at our priority.
+  }
 }
