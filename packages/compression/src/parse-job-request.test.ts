@@ -24,7 +24,13 @@ describe('parseJobRequest', () => {
     expect(request.recipe.steps).toEqual([
       {
         type: 'quantize_static',
-        calibration: { method: 'minmax', samples: 500 },
+        calibration: {
+          method: 'minmax',
+          samples: 500,
+          percentile: 99.99,
+          moving_average_constant: 0.1,
+          stop_below_drift: 0,
+        },
         activation_type: 'uint8',
         weight_type: 'int8',
         per_channel: true,

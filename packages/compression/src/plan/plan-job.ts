@@ -1,5 +1,6 @@
 // The planner: a checked request becomes stages. Everything that can be known to fail is refused
 // here, before the job is accepted, with a pointer to the element of the request.
+import { STATISTICS_OF_METHOD } from '@pare/calibration/methods'
 import { assertNever } from '@pare/errors'
 
 import { ENGINE_VERSION } from '../engine-version.js'
@@ -166,11 +167,14 @@ class PlanBuilder {
 
   quantizeStatic(step: StepOf<'quantize_static'>): void {
     const { type, calibration, ...options } = step
-    this.#add('calibrate', calibration, [
+    const { samples, stop_below_drift, ...ranges } = calibration
+    // Methods that read the same statistics share the stage.
+    const kind = STATISTICS_OF_METHOD[calibration.method]
+    this.#add('calibrate', { kind, samples, stop_below_drift }, [
       { role: 'model', from: { stage: 'prepare', role: 'model' } },
       this.#dataset('calibration', 'calibration'),
     ])
-    this.#add(type, { ...options, isa: this.#request.target.isa }, [
+    this.#add(type, { ...options, calibration: ranges, isa: this.#request.target.isa }, [
       { role: 'model', from: { stage: 'prepare', role: 'model' } },
       { role: 'statistics', from: { stage: 'calibrate', role: 'statistics' } },
     ])

@@ -82,11 +82,35 @@ export const STEP_TABLE = {
         parameters: {
           method: {
             type: 'choice',
-            choices: ['minmax'],
+            choices: ['minmax', 'moving_average', 'percentile', 'entropy', 'mse', 'auto'],
             default: 'minmax',
-            description: 'Range estimator.',
+            description:
+              'How a range is chosen: the extremes (minmax); their exponential moving average over batches; the range that holds a percentile of the values; that loses least information (entropy); that has least squared quantization error (mse); or, for each value, the widest of these whose error is within 1 dB of the least (auto).',
           },
           samples: calibrationSamples,
+          percentile: {
+            type: 'number',
+            minimum: 90,
+            maximum: 100,
+            default: 99.99,
+            description: 'percentile and auto: per cent of the values inside the range.',
+          },
+          moving_average_constant: {
+            type: 'number',
+            minimum: 0.005,
+            maximum: 1,
+            default: 0.1,
+            description:
+              'moving_average: how much of the difference each batch of 32 moves the average.',
+          },
+          stop_below_drift: {
+            type: 'number',
+            minimum: 0,
+            maximum: 1,
+            default: 0,
+            description:
+              'Stop before the end of the samples when doubling them moved no range by more than this part of its width (and, where distributions are recorded, no share of values by more than this); 0: never.',
+          },
         },
       },
       activation_type: {

@@ -1,5 +1,5 @@
-import { calibrate as collect, calibrationBatchSize, type Feeds } from '@pare/calibration'
-import type { Dataset } from '@pare/datasets'
+import { calibrate as collect, calibrationBatchSize, type StatisticsKind } from '@pare/calibration'
+import type { Batch, Dataset } from '@pare/datasets'
 import type { Model } from '@pare/graph'
 import { decodeModel } from '@pare/onnx'
 import { observationPoints } from '@pare/quantization'
@@ -9,17 +9,20 @@ import type { StageContext, StageResult } from './stage.js'
 import { bindDataset, openStageData } from './stage-data.js'
 import { readInput, writeJson } from './stage-files.js'
 
-type CalibrationParams = StepOf<'quantize_static'>['calibration']
+type Params = Pick<StepOf<'quantize_static'>['calibration'], 'samples' | 'stop_below_drift'> & {
+  readonly kind: StatisticsKind
+}
 
 /**
  * Runs the prepared model over the data and records the range of every value that could be
- * quantized. It observes the points of the default options, a superset of every other choice, so
+ * quantized, or its distribution where the method needs that. It observes the points of the default options, a superset of every other choice, so
  * that jobs with different options share the statistics.
  *
- * Inputs `model`, `calibration`; params as the step's `calibration`. Output `statistics`.
+ * Inputs `model`, `calibration`; params `kind`, and `samples` and `stop_below_drift` as the
+ * step's. Output `statistics`.
  */
 export async function calibrate(context: StageContext): Promise<StageResult> {
-  const { method, samples } = context.params as unknown as CalibrationParams
+  const { kind, samples, stop_below_drift: stopBelowDrift } = context.params as unknown as Params
   const model = decodeModel(await readInput(context, 'model'))
   const { dataset, close } = await openStageData(context, 'calibration')
   const total = Math.min(samples, dataset.samples)
@@ -29,8 +32,9 @@ export async function calibrate(context: StageContext): Promise<StageResult> {
       model,
       points,
       runtime: context.runtime,
-      batches: feedsOf(dataset, model, total),
-      kind: method,
+      batches: batchesOf(dataset, model, total),
+      kind,
+      stopBelowDrift,
       threads: context.threads,
       device: context.device,
       onProgress: ({ samples: done }) =>
@@ -38,18 +42,16 @@ export async function calibrate(context: StageContext): Promise<StageResult> {
     })
     return {
       outputs: [await writeJson(context, 'statistics', statistics)],
-      metrics: { method, samples: total, values: points.length },
+      metrics: { kind, samples: statistics.samples, values: points.length },
     }
   } finally {
     await close()
   }
 }
 
-/** A padded batch repeats its last sample, which changes no range. */
-async function* feedsOf(dataset: Dataset, model: Model, limit: number): AsyncGenerator<Feeds> {
-  const { inputs } = bindDataset(dataset, model)
+function batchesOf(dataset: Dataset, model: Model, limit: number): AsyncGenerator<Batch> {
+  const { inputs, fixedBatchSize } = bindDataset(dataset, model)
   const batchSize = calibrationBatchSize(model)
-  const remainder = bindDataset(dataset, model).fixedBatchSize === null ? 'keep' : 'pad'
-  for await (const { feeds } of dataset.batches({ inputs, batchSize, limit, remainder }))
-    yield feeds
+  const remainder = fixedBatchSize === null ? 'keep' : 'pad'
+  return dataset.batches({ inputs, batchSize, limit, remainder })
 }

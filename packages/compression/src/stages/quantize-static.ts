@@ -1,4 +1,4 @@
-import { parseStatistics } from '@pare/calibration'
+import { parseStatistics, withRangesOf } from '@pare/calibration'
 import { decodeModel, encodeModelChunks } from '@pare/onnx'
 import { type QuantizeStaticOptions, quantizeVerified, type TargetIsa } from '@pare/quantization'
 
@@ -7,19 +7,32 @@ import { optimizeWith } from './optimize-model.js'
 import type { JsonObject, StageContext, StageResult } from './stage.js'
 import { readInput, readJsonInput, writeJson, writeModel } from './stage-files.js'
 
-type Params = Omit<StepOf<'quantize_static'>, 'type' | 'calibration'> & { readonly isa: TargetIsa }
+type Step = StepOf<'quantize_static'>
+
+type Params = Omit<Step, 'type' | 'calibration'> & {
+  readonly calibration: Omit<Step['calibration'], 'samples' | 'stop_below_drift'>
+  readonly isa: TargetIsa
+}
 
 /**
  * Quantizes weights and activations to integers, reads back what onnxruntime makes of the result,
  * and takes back what it would not compute in integers.
  *
- * Inputs `model`, `statistics`; params as the step's, with `isa`. Outputs `model`, `decisions`.
+ * Inputs `model`, `statistics`; params as the step's, with `isa` and of
+ * `calibration` what chooses ranges. Outputs `model`, `decisions`.
  */
 export async function quantizeStatic(context: StageContext): Promise<StageResult> {
+  const params = context.params as unknown as Params
+  const { method, percentile, moving_average_constant: movingAverageConstant } = params.calibration
+  const statistics = parseStatistics(await readJsonInput(context, 'statistics'))
   const { model, layers, diagnostics, rounds } = await quantizeVerified({
     model: decodeModel(await readInput(context, 'model')),
-    statistics: parseStatistics(await readJsonInput(context, 'statistics')),
-    options: toOptions(context.params as unknown as Params),
+    statistics: withRangesOf(statistics, method, {
+      percentile,
+      movingAverageConstant,
+      symmetric: params.symmetric,
+    }),
+    options: toOptions(params),
     optimize: optimizeWith(context),
   })
   const integers = layers.filter(({ decision }) => decision === 'integer')
