@@ -1,8 +1,9 @@
 // AWQ (Lin et al. 2023, "Activation-aware Weight Quantization"): columns of a weight that meet large
 // inputs are made larger before rounding, and their inputs smaller by as much:
-//   y = (x / s)·(s·W),   s = mean|x|^α normalized,   α from a grid by the error at the output.
+//   y = (x / s)·(s·W),   s = mean|x|^α / prominence^β normalized,
+// with α from a grid and β either 0 or 1 − α, by the error at the output.
 // The error is exact for the calibration data: ‖X·ΔWᵀ‖² = Σ Δw·(XᵀX)·Δwᵀ, so no data is run again.
-// α = 0 is in the grid: the error is never above that of round to nearest.
+// s = 1 is tried too: the error is never above that of round to nearest.
 import {
   type Diagnostic,
   editGraph,
@@ -14,7 +15,7 @@ import {
 } from '@pare/graph'
 import { type Tensor, tensorFromFloats, toFloat32 } from '@pare/tensor'
 
-import { dequantize, type GridSpec, type WeightMatrix } from './block-grid.js'
+import { dequantize, type GridSpec, rangeOf, type WeightMatrix } from './block-grid.js'
 import { note } from './decision.js'
 import { outputError, sampledRows } from './error.js'
 import type { WeightLayer } from './find-layers.js'
@@ -140,26 +141,62 @@ function bestScales(
   gram: InputGram,
   steps: number,
 ): Float32Array | undefined {
+  const prominence = meanProminence(group)
   let best: Float32Array | undefined
   let bestError = groupError(group, gram, undefined)
   for (let step = 1; step <= steps; step++) {
-    const scales = scalesFor(gram, step / steps)
-    const error = groupError(group, gram, scales)
-    if (error >= bestError) continue
-    best = scales
-    bestError = error
+    const alpha = step / steps
+    for (const beta of [0, 1 - alpha]) {
+      const scales = scalesFor(gram, prominence, { alpha, beta })
+      const error = groupError(group, gram, scales)
+      if (error >= bestError) continue
+      best = scales
+      bestError = error
+    }
   }
   return best
 }
 
-/** mean|x|^α, so that the smallest and the greatest lie around 1. An input that is always 0 keeps 1. */
-function scalesFor({ magnitude, rows }: InputGram, alpha: number): Float32Array {
-  const scales = Float32Array.from(magnitude, (sum) => (sum / rows) ** alpha)
-  const used = scales.filter((_, i) => magnitude[i]! > 0)
+/** Per column, how large its weights are on average, relative to the greatest of their block. */
+function meanProminence(group: readonly GroupMember[]): Float64Array {
+  const columns = group[0]!.matrix.columns
+  const sums = new Float64Array(columns)
+  for (const { matrix, spec } of group) {
+    for (let row = 0; row < matrix.rows; row++) {
+      for (let start = 0; start < columns; start += spec.blockSize) {
+        const at = row * columns + start
+        const end = Math.min(at + spec.blockSize, (row + 1) * columns)
+        const [low, high] = rangeOf(matrix.values, at, end)
+        const largest = Math.max(-low, high)
+        if (largest === 0) continue
+        for (let i = at; i < end; i++) {
+          sums[i - row * columns]! += Math.abs(matrix.values[i]!) / largest
+        }
+      }
+    }
+  }
+  const rows = group.reduce((sum, { matrix }) => sum + matrix.rows, 0)
+  return sums.map((sum) => sum / rows)
+}
+
+/**
+ * mean|x|^α / prominence^β, so that the smallest and the greatest lie around 1. An input that is
+ * always 0 keeps 1.
+ */
+function scalesFor(
+  { magnitude, rows }: InputGram,
+  prominence: Float64Array,
+  { alpha, beta }: { readonly alpha: number; readonly beta: number },
+): Float32Array {
+  const raw = Float32Array.from(
+    magnitude,
+    (sum, i) => (sum / rows) ** alpha / Math.max(prominence[i]!, 1e-4) ** beta,
+  )
+  const used = raw.filter((_, i) => magnitude[i]! > 0)
   const low = used.reduce((min, scale) => Math.min(min, scale), Infinity)
   const high = used.reduce((max, scale) => Math.max(max, scale), 0)
   const middle = Math.sqrt(low * high)
-  return scales.map((scale, i) => (magnitude[i]! > 0 ? Math.max(scale / middle, 1e-4) : 1))
+  return raw.map((scale, i) => (magnitude[i]! > 0 ? Math.max(scale / middle, 1e-4) : 1))
 }
 
 function groupError(

@@ -40,7 +40,7 @@ export interface QuantizeWeightsOptions {
   readonly actOrder?: boolean
   /** AWQ: where a scale cannot be folded into what comes before, insert a Mul. Default true. */
   readonly insertMul?: boolean
-  /** AWQ: exponents tried between 0 and 1. Default 20. */
+  /** AWQ: exponents tried up to 1, each with and without regard to the weights. Default 20. */
   readonly alphaSteps?: number
 }
 
