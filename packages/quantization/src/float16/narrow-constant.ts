@@ -47,41 +47,62 @@ export function narrowConstant(
 ): { readonly tensor: Tensor; readonly report: NarrowingReport } {
   const limits = LIMITS[type]
   const least = raiseTo > 0 ? Math.max(raiseTo, limits.minPositive) : 0
-  const source = toFloat32(tensor)
-  const values = new Float32Array(source)
-  let [clamped, flushed, raised] = [0, 0, 0]
-  for (let i = 0; i < values.length; i++) {
-    const magnitude = Math.abs(source[i]!)
-    if (magnitude >= limits.overflow && magnitude !== Infinity) {
-      values[i] = Math.sign(source[i]!) * limits.max
-      clamped++
-    } else if (magnitude !== 0 && magnitude < least) {
-      values[i] = Math.sign(source[i]!) * least
-      raised++
-    } else if (magnitude !== 0 && magnitude <= limits.minPositive / 2) flushed++
-  }
+  const values = toFloat32(tensor)
+  const report = count(values, limits, least)
+  const fitted = report.clamped + report.raised === 0 ? values : fit(values, limits, least)
   return {
-    tensor: { ...tensor, ...tensorFromFloats(type, tensor.dims, values) },
-    report: { clamped, flushed, raised },
+    tensor: { ...tensor, ...tensorFromFloats(type, tensor.dims, fitted) },
+    report,
   }
 }
 
-/** Whether the constant may be converted under the policy; otherwise its greatest magnitude. */
+/** Works on bit patterns, which are ordered as the magnitudes are: weights are many. */
+function count(values: Float32Array, limits: NarrowLimits, least: number): NarrowingReport {
+  const bits = patterns(values)
+  const [overflow, raise, flush] = [limits.overflow, least, limits.minPositive / 2].map(pattern)
+  let [clamped, flushed, raised] = [0, 0, 0]
+  for (let i = 0; i < bits.length; i++) {
+    const magnitude = bits[i]! & 0x7fffffff
+    if (magnitude >= overflow!) clamped += magnitude < INFINITE ? 1 : 0
+    else if (magnitude < raise!) raised += magnitude > 0 ? 1 : 0
+    else if (magnitude <= flush!) flushed += magnitude > 0 ? 1 : 0
+  }
+  return { clamped, flushed, raised }
+}
+
+function fit(values: Float32Array, limits: NarrowLimits, least: number): Float32Array {
+  return values.map((value) => {
+    const magnitude = Math.abs(value)
+    if (magnitude >= limits.overflow && magnitude !== Infinity) return Math.sign(value) * limits.max
+    return magnitude < least ? Math.sign(value) * least : value
+  })
+}
+
+/** Bit pattern of infinity; NaN lies above. */
+const INFINITE = 0x7f800000
+
+function patterns(values: Float32Array): Uint32Array {
+  return new Uint32Array(values.buffer, values.byteOffset, values.length)
+}
+
+function pattern(value: number): number {
+  return patterns(Float32Array.of(value))[0]!
+}
+
+/** The greatest magnitude that forbids the conversion under the policy; undefined where none does. */
 export function constantOverflow(
   tensor: Tensor,
   type: NarrowType,
   policy: OverflowPolicy,
 ): number | undefined {
   if (policy === 'clamp') return undefined
-  const { overflow } = LIMITS[type]
-  const ignoreFrom = policy === 'auto' ? STANDS_FOR_INFINITY : Infinity
+  const overflow = pattern(LIMITS[type].overflow)
+  const ignored = policy === 'auto' ? pattern(STANDS_FOR_INFINITY) : INFINITE
+  const bits = patterns(toFloat32(tensor))
   let greatest = 0
-  const values = toFloat32(tensor)
-  for (let i = 0; i < values.length; i++) {
-    const magnitude = Math.abs(values[i]!)
-    if (magnitude >= overflow && magnitude < ignoreFrom && magnitude > greatest) {
-      greatest = magnitude
-    }
+  for (let i = 0; i < bits.length; i++) {
+    const magnitude = bits[i]! & 0x7fffffff
+    if (magnitude >= overflow && magnitude < ignored && magnitude > greatest) greatest = magnitude
   }
-  return greatest === 0 ? undefined : greatest
+  return greatest === 0 ? undefined : new Float32Array(Uint32Array.of(greatest).buffer)[0]
 }
