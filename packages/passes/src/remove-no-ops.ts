@@ -15,9 +15,8 @@ import {
   type Pass,
   rewritePass,
 } from '@pare/graph'
-import { toIntegers, toNumbers } from '@pare/tensor'
+import { dataTypeNumber, toIntegers, toNumbers } from '@pare/tensor'
 
-import { DATA_TYPE_CODES } from './data-type-codes.js'
 import { dataTypeOf, NO_SHAPES, type ValueShapes } from './value-types.js'
 
 export interface RemoveNoOpsOptions {
@@ -63,7 +62,7 @@ const isSingleInput: NoOpRule = (node) => node.inputs.length === 1
 const NO_OP_RULES: Readonly<Record<string, NoOpRule>> = {
   Cast: (node, index, shapes) => {
     const type = dataTypeOf(node.inputs[0] ?? '', index, shapes)
-    return type !== undefined && DATA_TYPE_CODES[type] === intAttribute(node, 'to')
+    return type !== undefined && dataTypeNumber(type) === intAttribute(node, 'to')
   },
   Concat: isSingleInput,
   Dropout: isIdleDropout,

@@ -14,6 +14,7 @@ export {
   toStrings,
 } from './convert.js'
 export { bitsOf, DATA_TYPES, type DataType, sizeOf } from './data-type.js'
+export { dataTypeNumber, dataTypeOfNumber } from './data-type-number.js'
 export { errors } from './errors.js'
 export { decodeBfloat16, decodeFloat16, encodeBfloat16, encodeFloat16 } from './float16.js'
 export {

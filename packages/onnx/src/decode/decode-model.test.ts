@@ -1,11 +1,10 @@
 import { CodedError } from '@pare/errors'
 import { attr } from '@pare/graph'
 import { model } from '@pare/graph/testing'
-import { type DataType, tensorFromInts, toNumbers } from '@pare/tensor'
+import { type DataType, dataTypeNumber, tensorFromInts, toNumbers } from '@pare/tensor'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { dataTypeNumber } from '../data-types.js'
 import { encodeModel } from '../encode/encode-model.js'
 import { encodeChunks, type WireWriter } from '../wire/writer.js'
 import { decodeModel } from './decode-model.js'

@@ -13,7 +13,7 @@ import type {
 } from '@pare/graph'
 import type { Tensor } from '@pare/tensor'
 
-import { attributeTypeOf } from '../data-types.js'
+import { attributeTypeOf } from '../attribute-types.js'
 import { codecErrors } from '../errors.js'
 import { scanErrors } from '../scan/errors.js'
 import type { WireReader } from '../wire/reader.js'

@@ -5,13 +5,13 @@ import {
   bitsOf,
   byteLengthOf,
   type DataType,
+  dataTypeOfNumber,
   elementCount,
   pack,
   type Tensor,
   type TensorData,
 } from '@pare/tensor'
 
-import { dataTypeOf } from '../data-types.js'
 import { codecErrors } from '../errors.js'
 import { scanErrors } from '../scan/errors.js'
 import type { Range, WireReader } from '../wire/reader.js'
@@ -48,7 +48,7 @@ export function readTensor(reader: WireReader): Tensor {
     metadataProps: [],
   }
   while (reader.next()) readField(reader, fields)
-  const dataType = dataTypeOf(fields.dataType)
+  const dataType = dataTypeOfNumber(fields.dataType)
   if (dataType === undefined) {
     throw scanErrors.tensor_data_type_unknown(
       `${reader.place()}: tensor "${fields.name}" has data type ${fields.dataType}`,

@@ -1,7 +1,7 @@
 // TypeProto, TensorShapeProto and ValueInfoProto.
 import type { Dimension, MetadataProp, Value, ValueType } from '@pare/graph'
+import { dataTypeOfNumber } from '@pare/tensor'
 
-import { dataTypeOf } from '../data-types.js'
 import { codecErrors } from '../errors.js'
 import type { WireReader } from '../wire/reader.js'
 import { readEntry } from './read-entry.js'
@@ -61,7 +61,7 @@ function readTensorType(kind: 'tensor' | 'sparse_tensor'): (reader: WireReader) 
 }
 
 function readDataType(reader: WireReader, number: number) {
-  const dataType = dataTypeOf(number)
+  const dataType = dataTypeOfNumber(number)
   if (dataType !== undefined) return dataType
   throw codecErrors.value_type_invalid(`${reader.place()}: data type ${number} does not exist`)
 }

@@ -1,7 +1,7 @@
 // GraphProto, NodeProto and AttributeProto, which contain each other.
 import type { Attribute, Graph, Node, NodeDeviceConfiguration } from '@pare/graph'
 
-import { attributeTypeNumber } from '../data-types.js'
+import { attributeTypeNumber } from '../attribute-types.js'
 import type { WireWriter } from '../wire/writer.js'
 import { writeEntries, writeSparseTensor, writeTensor } from './write-tensor.js'
 import { writeType, writeValue } from './write-type.js'

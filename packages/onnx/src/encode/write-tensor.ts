@@ -1,8 +1,7 @@
 // TensorProto: numbers always as raw_data, which needs no conversion of the bytes in memory.
 import type { MetadataProp, SparseTensor } from '@pare/graph'
-import type { Tensor } from '@pare/tensor'
+import { dataTypeNumber, type Tensor } from '@pare/tensor'
 
-import { dataTypeNumber } from '../data-types.js'
 import type { WireWriter } from '../wire/writer.js'
 
 const EXTERNAL = 1

@@ -1,8 +1,8 @@
 // TypeProto, TensorShapeProto and ValueInfoProto.
 import { assertNever } from '@pare/errors'
 import type { Dimension, Value, ValueType } from '@pare/graph'
+import { dataTypeNumber } from '@pare/tensor'
 
-import { dataTypeNumber } from '../data-types.js'
 import type { WireWriter } from '../wire/writer.js'
 import { writeEntries } from './write-tensor.js'
 
