@@ -2,7 +2,7 @@
 import type { WeightMatrix } from './block-grid.js'
 
 /** Multiplications that an estimate of the error at the output may cost, and the rows it looks at. */
-const MAX_PRODUCTS = 2 ** 27
+const MAX_PRODUCTS = 2 ** 25
 const MIN_ROWS = 16
 
 export interface ErrorEnergy {
