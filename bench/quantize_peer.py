@@ -1,6 +1,6 @@
 """The peer of quantize.mjs: onnxruntime.quantization.quantize_static on the same model and data.
 
-usage: quantize_peer.py model.onnx data.npz input samples batch out.onnx
+usage: quantize_peer.py model.onnx data.npz input samples batch out.onnx [MinMax|Percentile|Entropy]
 Prints one line of JSON: seconds of the work (imports excluded), processor seconds of the whole
 process, and peak memory in bytes.
 """
@@ -13,13 +13,15 @@ import time
 import numpy as np
 from onnxruntime.quantization import (
     CalibrationDataReader,
+    CalibrationMethod,
     QuantFormat,
     QuantType,
     quantize_static,
 )
 
 logging.disable(logging.WARNING)
-model, data, name, samples, batch, out = sys.argv[1:]
+model, data, name, samples, batch, out = sys.argv[1:7]
+method = sys.argv[7] if len(sys.argv) > 7 else "MinMax"
 
 
 class Reader(CalibrationDataReader):
@@ -42,6 +44,7 @@ quantize_static(
     activation_type=QuantType.QUInt8,
     weight_type=QuantType.QInt8,
     per_channel=True,
+    calibrate_method=CalibrationMethod[method],
 )
 seconds = time.perf_counter() - start
 usage = resource.getrusage(resource.RUSAGE_SELF)

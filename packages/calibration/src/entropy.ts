@@ -69,7 +69,7 @@ function informationSums({ counts }: Distribution): InformationSums {
     Float64Array,
   ]
   for (let cell = 0; cell < CELLS; cell++) {
-    const n = cell === SIDE ? 0 : counts[cell]!
+    const n = cell === SIDE || cell === SIDE - 1 ? 0 : counts[cell]!
     count[cell + 1] = count[cell]! + n
     width[cell + 1] = width[cell]! + (n === 0 ? 0 : widthOf(cell))
     information[cell + 1] = information[cell]! + informationOf(n, cell)

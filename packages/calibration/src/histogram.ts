@@ -1,8 +1,20 @@
 // Counts on the lattice while they grow. Counts are integers in float64: exact up to 2^53.
-import { BINS, coarserBin, latticeBits, latticeExponent, SIDE } from './lattice.js'
+import {
+  binOfWide,
+  BINS,
+  coarserBin,
+  latticeExponent,
+  SIDE,
+  WIDE_SHIFT,
+  WIDE_SIDE,
+  wideOffset,
+} from './lattice.js'
 
 export class Histogram {
-  private bins: Float64Array = new Float64Array(BINS)
+  private settled: Float64Array = new Float64Array(BINS)
+  /** By wide bin; negative values behind the others. */
+  private recent: Int32Array | undefined
+  private recentTotal = 0
   private top = latticeExponent(0)
   private least = Infinity
   private greatest = -Infinity
@@ -10,7 +22,8 @@ export class Histogram {
 
   /** Counts by bin of `lattice.ts`, for `exponent`. */
   get counts(): Float64Array {
-    return this.bins
+    this.settle()
+    return this.settled
   }
 
   get exponent(): number {
@@ -29,45 +42,62 @@ export class Histogram {
   }
 
   add(values: Float32Array): void {
-    let min = this.least
-    let max = this.greatest
-    let start = 0
-    while (start < values.length) {
-      const end = Math.min(values.length, start + BLOCK)
-      // The range first: the lattice has to reach before counting starts.
-      let sum = 0
-      for (let i = start; i < end; i++) {
-        const x = values[i]!
-        if (x < min) min = x
-        if (x > max) max = x
-        sum += x - x
+    const words = new Int32Array(values.buffer, values.byteOffset, values.length)
+    this.recent ??= new Int32Array(2 * WIDE_SIDE)
+    for (let at = 0; at < words.length;) {
+      const ends = { min: NOTHING.min, max: NOTHING.max }
+      const rest = words.subarray(at, at + MOST_RECENT - this.recentTotal)
+      const counted = count(this.recent, rest, wideOffset(this.top), ends)
+      this.recentTotal += counted
+      at += counted
+      if (ends.min <= ends.max) {
+        this.least = Math.min(this.least, valueOf(ends.min))
+        this.greatest = Math.max(this.greatest, valueOf(ends.max))
       }
-      // x − x is NaN for every value that is not finite, and else 0.
-      if (sum === 0) {
-        this.extend(min, max)
-        count(this.bins, values.subarray(start, end), this.top)
-      } else {
-        this.addFinite(values.subarray(start, end))
-        min = this.least
-        max = this.greatest
+      if (counted === rest.length) {
+        if (this.recentTotal === MOST_RECENT) this.settle()
+      } else if (Number.isFinite(values[at])) this.reach(values.subarray(at))
+      else {
+        this.left++
+        at++
       }
-      start = end
     }
+  }
+
+  /** Grows the lattice once for all of the values. */
+  private reach(values: Float32Array): void {
+    let greatest = 0
+    for (let i = 0; i < values.length; i++) {
+      const magnitude = Math.abs(values[i]!)
+      if (magnitude > greatest && magnitude < Infinity) greatest = magnitude
+    }
+    this.extendTo(greatest)
+  }
+
+  /** Moves what was counted lately to the bins. */
+  private settle(): void {
+    if (this.recent === undefined || this.recentTotal === 0) return
+    for (let wide = 0; wide < WIDE_SIDE; wide++) {
+      const bin = binOfWide(wide)
+      this.settled[bin]! += this.recent[wide]!
+      this.settled[SIDE + bin]! += this.recent[WIDE_SIDE + wide]!
+    }
+    this.recent.fill(0)
+    this.recentTotal = 0
   }
 
   /** Adds what another histogram counted. */
   merge(other: Histogram): void {
+    this.settle()
+    const counts = other.counts
     this.left += other.nonFinite
     const range = other.range
     if (range === undefined) return
-    this.extend(Math.min(this.least, range.min), Math.max(this.greatest, range.max))
-    const steps = this.top - other.exponent
+    this.widen(range)
+    const octaves = this.top - other.exponent
     for (let bin = 0; bin < BINS; bin++) {
-      const n = other.counts[bin]!
-      if (n === 0) continue
-      let target = bin
-      for (let step = 0; step < steps; step++) target = coarserBin(target)
-      this.bins[target]! += n
+      const n = counts[bin]!
+      if (n !== 0) this.settled[coarserBin(bin, octaves)]! += n
     }
   }
 
@@ -78,53 +108,84 @@ export class Histogram {
     counts: Float64Array,
   ): this {
     this.left = nonFinite
-    if (range !== undefined) this.extend(range.min, range.max)
-    this.bins = counts
+    if (range !== undefined) this.widen(range)
+    this.settled = counts
     return this
   }
 
-  private addFinite(values: Float32Array): void {
-    const finite = values.filter((value) => Number.isFinite(value))
-    this.left += values.length - finite.length
-    if (finite.length > 0) this.add(finite)
+  private widen({ min, max }: { readonly min: number; readonly max: number }): void {
+    this.least = Math.min(this.least, min)
+    this.greatest = Math.max(this.greatest, max)
+    this.extendTo(Math.max(-min, max))
   }
 
-  private extend(min: number, max: number): void {
-    this.least = min
-    this.greatest = max
-    const exponent = latticeExponent(Math.max(Math.abs(min), Math.abs(max)))
+  private extendTo(magnitude: number): void {
+    const exponent = latticeExponent(magnitude)
     // Of an empty histogram only the exponent changes.
-    if (this.top < exponent && this.bins.every((n) => n === 0)) this.top = exponent
+    const isEmpty = this.recentTotal === 0 && this.settled.every((n) => n === 0)
+    if (isEmpty && this.top < exponent) this.top = exponent
     this.coarsenTo(exponent)
   }
 
   /** Takes the counts onto the lattice of an exponent, if that is coarser. */
   coarsenTo(exponent: number): this {
-    while (this.top < exponent) this.coarsen()
-    return this
-  }
-
-  private coarsen(): void {
+    const octaves = exponent - this.top
+    if (octaves <= 0) return this
+    this.settle()
     const coarser = new Float64Array(BINS)
-    for (let bin = 0; bin < BINS; bin++) coarser[coarserBin(bin)]! += this.bins[bin]!
-    this.bins = coarser
-    this.top++
+    for (let bin = 0; bin < BINS; bin++) {
+      const n = this.settled[bin]!
+      if (n !== 0) coarser[coarserBin(bin, octaves)]! += n
+    }
+    this.settled = coarser
+    this.top = exponent
+    return this
   }
 }
 
-/** Values looked at twice in a row: few enough to stay in the processor's cache. */
-const BLOCK = 1 << 14
+/** Counts of the last values are 32-bit integers, which are faster. */
+const MOST_RECENT = 2 ** 31 - 1
 
-/** Every value is finite and within the lattice. This loop is most of what calibration costs. */
-function count(counts: Float64Array, values: Float32Array, exponent: number): void {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
-  const { floor, shift, offset, floorScale } = latticeBits(exponent)
-  for (let i = 0; i < bits.length; i++) {
-    const word = bits[i]!
-    const magnitude = word & 0x7fffffff
-    const side = (word >> 31) & SIDE
-    if (magnitude >= floor) counts[side + (magnitude >>> shift) - offset]! += 1
-    else if (magnitude === 0) counts[0]! += 1
-    else counts[side + ((Math.abs(values[i]!) * floorScale) | 0)]! += 1
+/** Ends of no values, as sortable integers. */
+const NOTHING: { readonly min: number; readonly max: number } = {
+  min: 0x7fffffff,
+  max: -0x80000000,
+}
+
+/**
+ * Counts until the first value beyond the lattice and returns how many there were before it. `words`
+ * are the bits of float32 values; `ends` are kept as integers that sort like the values. This loop is
+ * most of what calibration costs: it has no branch that depends on the distribution.
+ */
+function count(
+  table: Int32Array,
+  words: Int32Array,
+  offset: number,
+  ends: { min: number; max: number },
+): number {
+  let { min, max } = ends
+  let i = 0
+  for (; i < words.length; i++) {
+    const word = words[i]!
+    const bin = ((word & 0x7fffffff) >>> WIDE_SHIFT) - offset
+    if (bin >= WIDE_SIDE) break
+    const negative = word >> 31
+    const order = word ^ (negative & 0x7fffffff)
+    if (order < min) min = order
+    if (order > max) max = order
+    const at = (bin & ~(bin >> 31)) + (negative & WIDE_SIDE)
+    table[at] = (table[at]! + 1) | 0
   }
+  ends.min = min
+  ends.max = max
+  return i
+}
+
+const WORD = new Int32Array(1)
+const WORD_AS_FLOAT = new Float32Array(WORD.buffer)
+
+/** The value of an integer of `count`. */
+function valueOf(order: number): number {
+  WORD[0] = order ^ ((order >> 31) & 0x7fffffff)
+  return WORD_AS_FLOAT[0]!
 }

@@ -32,29 +32,38 @@ export function latticeUnit(exponent: number): number {
   return 2 ** (exponent - OCTAVES + 1)
 }
 
-/** What counting needs to know of the lattice, for the bits of float32 magnitudes. */
-export function latticeBits(exponent: number): {
-  readonly floor: number
-  /** bin = (bits >>> shift) − offset from `floor` on. */
-  readonly shift: number
-  readonly offset: number
-  /** bin = trunc(magnitude · floorScale) below `floor`. */
-  readonly floorScale: number
-} {
-  const floorExponent = exponent - OCTAVES + 1
-  return {
-    floor: (floorExponent + 127) * 2 ** 23,
-    shift: 23 - BIN_BITS,
-    offset: (floorExponent + 126) << BIN_BITS,
-    floorScale: 2 ** (BIN_BITS - floorExponent),
-  }
+/**
+ * Counting does not tell the floor from the octaves: it has WIDE_OCTAVES octaves of bins, and one bin
+ * for the rest, so that a bin is found without a branch. All of that rest is in bin 0 of the floor.
+ */
+const WIDE_OCTAVES = OCTAVES + BIN_BITS
+export const WIDE_SIDE = WIDE_OCTAVES * BINS_PER_OCTAVE + 1
+export const WIDE_SHIFT = 23 - BIN_BITS
+
+/** Wide bin of a float32 magnitude: max(0, (bits >>> WIDE_SHIFT) − this); from WIDE_SIDE on beyond. */
+export function wideOffset(exponent: number): number {
+  return ((exponent - WIDE_OCTAVES + 1 + 127) << BIN_BITS) - 1
 }
 
-/** The bin of the lattice one octave up that holds a bin of this one. */
-export function coarserBin(bin: number): number {
+/** The bin that holds a wide bin of the same sign. */
+export function binOfWide(wide: number): number {
+  const octave = (wide - 1) >> BIN_BITS
+  const within = (wide - 1) & (BINS_PER_OCTAVE - 1)
+  // The lowest BIN_BITS octaves and the rest are the floor.
+  const above = octave - (WIDE_OCTAVES - OCTAVES)
+  if (wide === 0) return 0
+  if (above >= 0) return (above + 1) * BINS_PER_OCTAVE + within
+  return (BINS_PER_OCTAVE + within) >> -above
+}
+
+/** The bin of the lattice some octaves up that holds a bin of this one. */
+export function coarserBin(bin: number, octaves: number): number {
   const side = bin < SIDE ? 0 : SIDE
-  const i = bin - side
-  return side + (i < 2 * BINS_PER_OCTAVE ? i >> 1 : i - BINS_PER_OCTAVE)
+  let i = bin - side
+  for (let octave = 0; octave < octaves && i > 0; octave++) {
+    i = i < 2 * BINS_PER_OCTAVE ? i >> 1 : i - BINS_PER_OCTAVE
+  }
+  return side + i
 }
 
 /** Lower edge of a bin of positive values, in units; `SIDE` gives the end of the lattice. */
