@@ -184,7 +184,7 @@ describe('moving average over batches', () => {
 describe('compareStatistics', () => {
   it('ranks tensors by how far the data moved', async () => {
     const a = await observe([batch(50, 1)])
-    const shifted = batch(50, 2).x!
+    const shifted = batch(50, 2)['x']!
     const data = (shifted.data as Float32Array).map((value) => 2 * value + 3)
     const b = await observe([{ x: { ...shifted, data } }])
     const drifts = compareStatistics(a, b)
