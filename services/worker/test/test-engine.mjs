@@ -5,6 +5,7 @@ import { link, readFile, symlink, writeFile } from 'node:fs/promises'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { STAGE_KINDS } from '@pare/compression'
 import { defineErrors } from '@pare/errors'
 
 import { runEngine } from '../dist/engine/run-engine.js'
@@ -129,13 +130,9 @@ function output(path, { params }) {
 }
 
 const act = (context) => actions[context.params.action ?? 'write'](context)
-const kinds = [
-  ...['inspect_model', 'inspect_dataset', 'prepare', 'calibrate', 'quantize_static'],
-  ...['quantize_dynamic', 'evaluate', 'report'],
-]
 
 runEngine({
-  stageFunctions: Object.fromEntries(kinds.map((kind) => [kind, act])),
+  stageFunctions: Object.fromEntries(STAGE_KINDS.map((kind) => [kind, act])),
   runtime: {
     name: 'none',
     version: '0',
