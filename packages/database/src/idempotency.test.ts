@@ -84,7 +84,10 @@ test('a long request is in progress for others until its lease ends', async () =
   const request = newRequest()
   const slow = await beginNew(request)
   expect(await begin(request)).toEqual({ outcome: 'in_progress' })
-  await db.pool.query('UPDATE idempotency SET locked_until = now() - interval '1 second' WHERE key = $1', [request.key])
+  await db.pool.query(
+    "UPDATE idempotency SET locked_until = now() - interval '1 second' WHERE key = $1",
+    [request.key],
+  )
   const quick = await beginNew(request)
   const finish = (holder: string) =>
     withTransaction(db.pool, (tx) => idempotencyFinish(tx, { ...request, holder, response }))
@@ -104,7 +107,10 @@ test('an abandoned key is free, a finished one is not', async () => {
 test('an expired key is forgotten, before its row is purged as well as after', async () => {
   const request = newRequest()
   const expire = () =>
-    db.pool.query('UPDATE idempotency SET expires_at = now() - interval '1 second' WHERE key = $1', [request.key])
+    db.pool.query(
+      "UPDATE idempotency SET expires_at = now() - interval '1 second' WHERE key = $1",
+      [request.key],
+    )
   await beginNew(request)
   await expire()
   await beginNew({ ...request, fingerprint: 'g' })

@@ -41,4 +41,31 @@ export type { WeightRange } from './quantize-weight.js'
 export { type Optimize, readBack, type ReadBackResult } from './read-back.js'
 export type { LayerReport, QuantizedValueReport, QuantizedWeightReport } from './report.js'
 export { saturates, TARGET_ISAS, type TargetIsa } from './saturation.js'
-export * from './weights/index.js'
+export {
+  collectGrams,
+  type CollectGramsOptions,
+  decodeGrams,
+  encodeGrams,
+  type GramPoint,
+  gramPoints,
+  type GramStatistics,
+  type InputGram,
+  mergeGrams,
+  type QuantizedWeightSummary,
+  quantizeWeights,
+  type QuantizeWeightsContext,
+  type QuantizeWeightsOptions,
+  type QuantizeWeightsResult,
+  WEIGHT_ALGORITHMS,
+  WEIGHT_BITS,
+  WEIGHT_BLOCK_SIZES,
+  WEIGHT_FORMATS,
+  WEIGHT_KEPT_REASONS,
+  WEIGHT_OP_TYPES,
+  type WeightAlgorithm,
+  type WeightBits,
+  type WeightFormat,
+  type WeightKeptReason,
+  type WeightLayerReport,
+  WEIGHTS_DEFAULTS,
+} from './weights/index.js'

@@ -2,7 +2,8 @@
 // everything that it may have started.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { constants, setPriority } from 'node:os'
+import { writeFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
 import type { Readable } from 'node:stream'
 
 import type { SerializedError } from '@pare/errors'
@@ -187,15 +188,21 @@ function keepTail(stream: Readable | null): () => string {
   return () => tail
 }
 
+/** A sixth of the weight of what runs at normal priority, or less: see `man 7 sched`. */
+const ENGINE_NICE = 15
+
 /**
  * Engines take all that is left of the machine, but not what answering requests and leases needs:
- * the API, the database and this worker go first.
+ * the API, the database and this worker go first. Where Linux schedules by session (autogroup), a
+ * priority counts only among the processes of one, so that of the session is lowered as well.
  */
 function yieldProcessor(pid: number | undefined): void {
   if (pid === undefined) return
+  const nice = ENGINE_NICE
   try {
-    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL)
+    setPriority(pid, nice)
+    writeFileSync(`/proc/${pid}/autogroup`, String(nice))
   } catch {
-    // The process has ended already, or the system does not let us: it computes at our priority.
+    // It has ended already, or the system has no such thing: then it computes at our priority.
   }
 }
