@@ -3,18 +3,22 @@
 //  2. status polling at 200 requests a second while a job runs;
 //  3. a job from submission to `succeeded`, and the same job again from the stage cache.
 //
-//   npm run build && node bench/service.mjs [--seconds 20] [--rate 200] [--submissions 30]
+//   npm run build && node bench/service.mjs [--separate] [--seconds 20] [--rate 200] [--submissions 30]
+//
+// --separate runs API and worker in a process each, as an installation does; without it the embedded
+// stack is measured.
 import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import { Agent, request } from 'node:http'
 
 import { connect } from '../examples/pipeline.mjs'
-import { startStack } from '../scripts/stack.mjs'
+import { startSeparateStack, startStack } from '../scripts/stack.mjs'
 
 const { values: options } = parseArgs({
   options: {
     seconds: { type: 'string', default: '20' },
     rate: { type: 'string', default: '200' },
+    separate: { type: 'boolean', default: false },
     submissions: { type: 'string', default: '30' },
   },
 })
@@ -29,11 +33,11 @@ function percentile(values, p) {
 const figures = (values) =>
   `p50 ${percentile(values, 50).toFixed(1)} ms, p99 ${percentile(values, 99).toFixed(1)} ms, max ${Math.max(...values).toFixed(1)} ms (${values.length})`
 
-async function settle(pare, jobId) {
+async function settle(pare, jobId, everyMs = 20) {
   for (;;) {
     const job = await pare.json(`/v1/jobs/${jobId}`)
     if (['succeeded', 'failed', 'canceled', 'expired'].includes(job.state)) return job
-    await sleep(20)
+    await sleep(everyMs)
   }
 }
 
@@ -99,7 +103,8 @@ function keepBusy(pare, body) {
   const done = (async () => {
     while (!stopped) {
       current = await pare.post('/v1/jobs', { ...body, seed: 5000 + jobs++ })
-      await settle(pare, current.id)
+      // Slowly: these requests come on top of the measured ones.
+      await settle(pare, current.id, 250)
     }
   })()
   return {
@@ -112,7 +117,7 @@ function keepBusy(pare, body) {
   }
 }
 
-const stack = await startStack()
+const stack = await (options.separate ? startSeparateStack() : startStack())
 try {
   const pare = connect(stack.url, stack.apiKey)
   const [model, calibration, validation] = await Promise.all([

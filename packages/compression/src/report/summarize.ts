@@ -81,14 +81,16 @@ function costRows({ original, result, ratios, latency, environment }: Evaluation
   return rows
 }
 
+const NEGLIGIBLE_SLOWDOWN = 0.02
+
 function findWarnings({ ratios, latency, primary }: EvaluationResult): SummaryWarning[] {
   const warnings: SummaryWarning[] = []
   if (ratios.size > 1) {
     const message = `the file is ${ratios.size.toFixed(2)} times the size of the original`
     warnings.push({ code: 'larger', message })
   }
-  // Slower only when the interval says so: the clock of a busy machine wanders.
-  if (latency.speedup_interval.high < 1) {
+  // Slower only when the interval says so, and by more than anybody would notice.
+  if (latency.speedup_interval.high < 1 - NEGLIGIBLE_SLOWDOWN) {
     const message = `the result runs at ${ratios.speed.toFixed(2)} times the speed of the original`
     warnings.push({ code: 'slower', message })
   }
