@@ -1,3 +1,5 @@
+import type { Feeds } from '@pare/calibration'
+import type { Batch } from '@pare/datasets'
 import type { Model } from '@pare/graph'
 import { decodeModel, encodeModelChunks } from '@pare/onnx'
 import {
@@ -9,7 +11,7 @@ import {
 } from '@pare/quantization'
 
 import type { StepOf } from '../recipe/recipe.js'
-import { withCalibrationFeeds } from './calibration-feeds.js'
+import { withCalibrationBatches } from './calibration-batches.js'
 import type { StageContext, StageResult } from './stage.js'
 import { readInput, readShapes, writeJson, writeModel } from './stage-files.js'
 
@@ -48,17 +50,21 @@ async function gramsFor(
 ): Promise<GramStatistics | undefined> {
   if (params.algorithm !== 'gptq' && params.algorithm !== 'awq') return undefined
   const { samples } = params.calibration
-  return withCalibrationFeeds(context, { model, samples }, (batches, total) =>
+  return withCalibrationBatches(context, { model, samples }, (batches, total) =>
     collectGrams({
       model,
       points: gramPoints(model, toOptions(params)),
       runtime: context.runtime,
-      batches,
+      batches: feedsOf(batches),
       threads: context.threads,
       onProgress: ({ samples: done }) =>
         context.onProgress({ done: Math.min(done, total), total, unit: 'samples' }),
     }),
   )
+}
+
+async function* feedsOf(batches: AsyncIterable<Batch>): AsyncGenerator<Feeds> {
+  for await (const { feeds } of batches) yield feeds
 }
 
 /** From the wire's words to the library's. */

@@ -1,0 +1,31 @@
+import { calibrationBatchSize } from '@pare/calibration'
+import type { Batch } from '@pare/datasets'
+import type { Model } from '@pare/graph'
+
+import type { StageContext } from './stage.js'
+import { bindDataset, openStageData } from './stage-data.js'
+
+/**
+ * Hands the first `samples` of the input `calibration` to `use`, in batches, with the number there
+ * really are. A batch of a fixed size is padded with its last sample.
+ */
+export async function withCalibrationBatches<Result>(
+  context: StageContext,
+  { model, samples }: { readonly model: Model; readonly samples: number },
+  use: (batches: AsyncIterable<Batch>, samples: number) => Promise<Result>,
+): Promise<Result> {
+  const { dataset, close } = await openStageData(context, 'calibration')
+  try {
+    const { inputs, fixedBatchSize } = bindDataset(dataset, model)
+    const limit = Math.min(samples, dataset.samples)
+    const batches = dataset.batches({
+      inputs,
+      batchSize: calibrationBatchSize(model),
+      limit,
+      remainder: fixedBatchSize === null ? 'keep' : 'pad',
+    })
+    return await use(batches, limit)
+  } finally {
+    await close()
+  }
+}
