@@ -35,6 +35,13 @@ function parseSafeInteger(text: string): number {
   return value
 }
 
+/**
+ * The transaction's time as the tables hold it. Columns are timestamptz(3) and PostgreSQL rounds to
+ * nearest, so a stored `now()` may lie half a millisecond ahead of the next transaction's: what is
+ * due at once would not be due yet. Rounding both sides keeps their order.
+ */
+export const NOW = 'now()::timestamptz(3)'
+
 const IDLE_IN_TRANSACTION_MS = 10_000
 
 export function createPool(options: PoolOptions): Pool {

@@ -6,7 +6,7 @@
 // lease ends and one of them takes over. The holder fences the one that was too slow.
 import { randomUUID } from 'node:crypto'
 
-import { type Db, firstOrNull, type Tx } from './db.js'
+import { type Db, firstOrNull, NOW, type Tx } from './db.js'
 import { type JsonValue, toJson } from './json.js'
 
 export interface IdempotencyKey {
@@ -59,8 +59,8 @@ export async function idempotencyBegin(
   if (await insert(tx, request, holder)) return { outcome: 'started', holder }
   const row = firstOrNull(
     await tx.query<Row>(
-      `SELECT fingerprint, state, response, locked_until > now() AS "leaseLive",
-         expires_at <= now() AS expired
+      `SELECT fingerprint, state, response, locked_until > ${NOW} AS "leaseLive",
+         expires_at <= ${NOW} AS expired
        FROM idempotency WHERE scope = $1 AND key = $2 FOR UPDATE`,
       [request.scope, request.key],
     ),
@@ -140,6 +140,6 @@ export async function idempotencyAbandon(
 
 /** Deletes what has expired; gives the number of rows. */
 export async function purgeIdempotency(db: Db): Promise<number> {
-  const { rowCount } = await db.query('DELETE FROM idempotency WHERE expires_at <= now()')
+  const { rowCount } = await db.query(`DELETE FROM idempotency WHERE expires_at <= ${NOW}`)
   return rowCount ?? 0
 }

@@ -1,7 +1,7 @@
 // What nobody else would notice: doorbells that were lost, workers that died, deadlines that
 // passed. Every process may run it at any time; each change is made under the same locks and
 // conditions as elsewhere.
-import { type Db, type Pool, type Tx, withTransaction } from './db.js'
+import { type Db, NOW, type Pool, type Tx, withTransaction } from './db.js'
 import { endJob } from './end-job.js'
 import { loseStage } from './end-stage.js'
 import { errors } from './errors.js'
@@ -38,10 +38,10 @@ export async function reconcile(pool: Pool, options: ReconcileOptions = {}): Pro
 
 async function endLateJobs(pool: Pool, limit: number): Promise<number> {
   const { rows } = await pool.query<{ id: string }>(
-    `(SELECT id FROM job WHERE state = 'queued' AND queue_deadline_at <= now() LIMIT $1)
+    `(SELECT id FROM job WHERE state = 'queued' AND queue_deadline_at <= ${NOW} LIMIT $1)
      UNION ALL
      (SELECT id FROM job WHERE state IN ('running', 'finalizing', 'canceling')
-        AND run_deadline_at <= now() LIMIT $1)`,
+        AND run_deadline_at <= ${NOW} LIMIT $1)`,
     [limit],
   )
   let ended = 0
@@ -73,8 +73,8 @@ async function endIfLate(tx: Tx, id: string): Promise<boolean> {
 async function isLate(tx: Tx, job: Job): Promise<boolean> {
   const { rows } = await tx.query(
     `SELECT 1 FROM job WHERE id = $1 AND (
-       (state = 'queued' AND queue_deadline_at <= now())
-       OR (state IN ('running', 'finalizing', 'canceling') AND run_deadline_at <= now()))`,
+       (state = 'queued' AND queue_deadline_at <= ${NOW})
+       OR (state IN ('running', 'finalizing', 'canceling') AND run_deadline_at <= ${NOW}))`,
     [job.id],
   )
   return rows.length > 0
@@ -85,7 +85,7 @@ async function loseDeadStages(
   limit: number,
 ): Promise<{ readonly count: number; readonly ready: readonly Doorbell[] }> {
   const { rows } = await pool.query<{ id: string }>(
-    `SELECT id FROM stage WHERE state = 'running' AND lease_expires_at <= now()
+    `SELECT id FROM stage WHERE state = 'running' AND lease_expires_at <= ${NOW}
      ORDER BY lease_expires_at LIMIT $1`,
     [limit],
   )
@@ -103,7 +103,7 @@ async function loseDeadStages(
 async function loseIfDead(tx: Tx, id: string): Promise<readonly Doorbell[] | null> {
   const locked = await lockStage(tx, id)
   if (locked === null || locked.stage.state !== 'running') return null
-  const alive = await tx.query('SELECT 1 FROM stage WHERE id = $1 AND lease_expires_at > now()', [
+  const alive = await tx.query(`SELECT 1 FROM stage WHERE id = $1 AND lease_expires_at > ${NOW}`, [
     id,
   ])
   if (alive.rows.length > 0) return null

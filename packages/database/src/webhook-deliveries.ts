@@ -1,6 +1,6 @@
 // Deliveries: one per message and endpoint. A sender claims those that are due under a lease with a
 // token, sends, and records the attempt; the schedule is the sender's business.
-import { type Db, firstOrNull, type Tx } from './db.js'
+import { type Db, firstOrNull, NOW, type Tx } from './db.js'
 import { errors } from './errors.js'
 import { addPosition, conditions, type Page, type PageRequest, pageTail, toPage } from './page.js'
 import { validSecrets, type WebhookSecret } from './webhook-endpoints.js'
@@ -80,7 +80,7 @@ export async function claimDueDeliveries(
   >(
     `WITH under_way AS (
        SELECT endpoint_id, count(*) AS n FROM webhook_delivery
-       WHERE state = 'pending' AND lease_expires_at > now() GROUP BY endpoint_id
+       WHERE state = 'pending' AND lease_expires_at > ${NOW} GROUP BY endpoint_id
      ), candidate AS (
        SELECT d.id, d.next_attempt_at,
          row_number() OVER (PARTITION BY d.endpoint_id ORDER BY d.next_attempt_at, d.id)
@@ -88,12 +88,12 @@ export async function claimDueDeliveries(
        FROM webhook_delivery d
        JOIN webhook_endpoint e ON e.id = d.endpoint_id AND e.enabled
        LEFT JOIN under_way u ON u.endpoint_id = d.endpoint_id
-       WHERE d.state = 'pending' AND d.next_attempt_at <= now()
-         AND (d.lease_expires_at IS NULL OR d.lease_expires_at <= now())
+       WHERE d.state = 'pending' AND d.next_attempt_at <= ${NOW}
+         AND (d.lease_expires_at IS NULL OR d.lease_expires_at <= ${NOW})
      ), due AS (
        SELECT d.id FROM webhook_delivery d JOIN candidate c ON c.id = d.id
        WHERE c.place <= $3 AND d.state = 'pending'
-         AND (d.lease_expires_at IS NULL OR d.lease_expires_at <= now())
+         AND (d.lease_expires_at IS NULL OR d.lease_expires_at <= ${NOW})
        ORDER BY c.next_attempt_at, d.id LIMIT $1 FOR UPDATE OF d SKIP LOCKED
      ), leased AS (
        UPDATE webhook_delivery d SET lease_token = nextval('stage_token'),
