@@ -4,7 +4,7 @@ import type { Model } from '@pare/graph'
 
 import { type StaysFloat, staysFloat } from './decision.js'
 import type { QuantizeStaticOptions } from './options.js'
-import { quantizeExcept, type QuantizeStaticResult } from './quantize-static.js'
+import { type ForcedFloat, quantizeExcept, type QuantizeStaticResult } from './quantize-static.js'
 import { type Optimize, readBack } from './read-back.js'
 
 export interface QuantizeVerifiedInput {
@@ -12,6 +12,8 @@ export interface QuantizeVerifiedInput {
   readonly statistics: CalibrationStatistics
   readonly options?: QuantizeStaticOptions
   readonly optimize: Optimize
+  /** Layers that stay float from the first round on. */
+  readonly forced?: ForcedFloat
   /** Default 4. Each round loads the model once. */
   readonly maxRounds?: number
 }
@@ -19,6 +21,8 @@ export interface QuantizeVerifiedInput {
 export interface QuantizeVerifiedResult extends QuantizeStaticResult {
   /** How often the runtime was asked; 1 when everything was fused at once. */
   readonly rounds: number
+  /** Every layer that was made to stay float: those given, and those that were taken back. */
+  readonly forced: ForcedFloat
 }
 
 /**
@@ -31,11 +35,11 @@ export async function quantizeVerified(
   input: QuantizeVerifiedInput,
 ): Promise<QuantizeVerifiedResult> {
   const { model, statistics, options = {}, optimize, maxRounds = 4 } = input
-  const forced = new Map<string, StaysFloat>()
+  const forced = new Map<string, StaysFloat>(input.forced)
   for (let rounds = 1; ; rounds++) {
     const result = quantizeExcept(model, statistics, { options, forced })
     const { layers, unfused } = await readBack(result.model, result.layers, optimize)
-    if (unfused.length === 0 || rounds >= maxRounds) return { ...result, layers, rounds }
+    if (unfused.length === 0 || rounds >= maxRounds) return { ...result, layers, rounds, forced }
     for (const layer of unfused) {
       forced.set(
         layer.output,
