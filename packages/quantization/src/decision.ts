@@ -2,6 +2,7 @@
 import { type Diagnostic, type Node, nodeLabel } from '@pare/graph'
 
 export const FLOAT_REASONS = [
+  'accuracy_fallback',
   'activation_operands',
   'batched_weight',
   'bias_not_constant',

@@ -1,0 +1,278 @@
+// The search for the static quantization that loses least. It begins with plain rounding and the
+// ranges asked for, tries one technique after the other on what was best so far, and keeps what the
+// outputs show to be better; then it measures the layers, and leaves the worst ones float where the
+// caller is not content. docs/accuracy.md tells why in this order.
+import type { CalibrationStatistics } from '@pare/calibration'
+import type { Diagnostic, Model } from '@pare/graph'
+
+import type { QuantizeStaticOptions } from '../options.js'
+import { quantizeExcept } from '../quantize-static.js'
+import { quantizeVerified, type QuantizeVerifiedResult } from '../quantize-verified.js'
+import type { Optimize } from '../read-back.js'
+import type { LayerReport } from '../report.js'
+import type { DataSource } from './data-source.js'
+import { type Attempt, fallBack, FALLBACK_REASON, type Verdict } from './fallback.js'
+import { createReference, type Reference } from './output-error.js'
+import {
+  type LayerSensitivity,
+  measureFloatAlone,
+  measureQuantizedAlone,
+  type SensitivityInput,
+  sensitivityRows,
+  unlessNothingIsLeft,
+  worstFirst,
+} from './sensitivity.js'
+import type {
+  NothingToDo,
+  Proposal,
+  SearchState,
+  Technique,
+  TechniqueContext,
+} from './technique.js'
+
+/** `try` keeps what is better, `use` keeps it in any case. */
+export interface ChosenTechnique {
+  readonly technique: Technique
+  readonly mode: 'try' | 'use'
+}
+
+export type SensitivityDepth = 'none' | 'quantized_alone' | 'both'
+
+export interface SearchStaticInput {
+  /** A prepared float model and the ranges of its values. */
+  readonly model: Model
+  readonly statistics: CalibrationStatistics
+  readonly options: QuantizeStaticOptions
+  readonly optimize: Optimize
+  readonly source: DataSource
+  readonly recalibrate: (model: Model) => Promise<CalibrationStatistics>
+  readonly techniques: readonly ChosenTechnique[]
+  readonly sensitivity: SensitivityDepth
+  /** Judges a candidate; without it the first result is accepted. */
+  readonly judge?: (candidate: Model) => Promise<Verdict>
+  /** Whether layers may be left float where the judge is not content. */
+  readonly fallback: boolean
+  readonly seed: number
+  readonly onProgress?: (message: string) => void
+}
+
+/** One candidate that was run. Plain JSON, a row of the report. */
+export interface TriedCandidate {
+  readonly name: string
+  readonly description: string
+  /** SQNR of the model's outputs on calibration samples; null where there is no error. */
+  readonly sqnr_db: number | null
+  /** The drop that was judged, where there was a judge. */
+  readonly drop?: number | null
+  /** Whether it is in the result. */
+  readonly chosen: boolean
+  readonly layers_float: number
+  readonly note?: string
+}
+
+export interface SearchStaticResult {
+  readonly model: Model
+  readonly layers: readonly LayerReport[]
+  readonly diagnostics: readonly Diagnostic[]
+  readonly rounds: number
+  readonly tried: readonly TriedCandidate[]
+  readonly sensitivity: readonly LayerSensitivity[]
+}
+
+/** Samples that candidates are compared on; measured to rank them as thousands do. */
+const JUDGED_SAMPLES = 128
+const SENSITIVITY_SAMPLES = 32
+/** What a candidate must gain to be kept: less is within what other samples would say. */
+const MIN_GAIN_DB = 0.3
+
+/**
+ * Throws what `quantizeVerified` throws, and the errors of the runtime. Depends on its arguments
+ * alone: no clock decides what is tried.
+ */
+export async function searchStatic(input: SearchStaticInput): Promise<SearchStaticResult> {
+  const { model, source } = input
+  const reference = await createReference({ model, source, samples: JUDGED_SAMPLES })
+  const search: Search = { input, reference, tried: [], diagnostics: [] }
+  const start = await quantizeAndCompare(search, input)
+  record(search, { name: 'nearest', description: START, state: start, chosen: true })
+  const improved = await improve(search, start)
+  const best = improved === start ? start : await quantizeAndCompare(search, improved)
+  const layers = await sensitivityOf(search, best)
+  const sensitivity = await rank(layers, best, input.sensitivity)
+  const result = await accept(search, best, layers)
+  return {
+    model: result.model,
+    layers: result.layers,
+    rounds: result.rounds,
+    diagnostics: [...search.diagnostics, ...result.diagnostics],
+    tried: search.tried,
+    sensitivity,
+  }
+}
+
+const START = 'Weights rounded to nearest, ranges as calibrated.'
+
+interface Search {
+  readonly input: SearchStaticInput
+  readonly reference: Reference
+  readonly tried: TriedCandidate[]
+  readonly diagnostics: Diagnostic[]
+}
+
+type Floats = Pick<SearchState, 'model' | 'statistics'>
+
+/** Quantizes with a look at what the runtime makes of it. */
+async function quantizeAndCompare(
+  { input, reference }: Search,
+  { model, statistics }: Floats,
+): Promise<SearchState> {
+  const { options, optimize } = input
+  const result = await quantizeVerified({ model, statistics, options, optimize })
+  return { model, statistics, result, error: await reference.compare(result.model) }
+}
+
+interface Candidate {
+  readonly name: string
+  readonly description: string
+  readonly state: SearchState
+  readonly chosen: boolean
+  readonly note?: string
+  readonly drop?: number | null
+}
+
+function record({ tried }: Search, { state, ...candidate }: Candidate): void {
+  const layersFloat = state.result.layers.filter(({ decision }) => decision === 'float').length
+  tried.push({ ...candidate, sqnr_db: state.error.sqnrDb, layers_float: layersFloat })
+}
+
+/** One technique after the other on what was best so far; which layers are integer stays. */
+async function improve(search: Search, start: SearchState): Promise<SearchState> {
+  let best = start
+  for (const chosen of search.input.techniques) {
+    search.input.onProgress?.(chosen.technique.name)
+    const proposal = await propose(search, chosen, best)
+    if (proposal === undefined) continue
+    const { options } = search.input
+    const { forced } = best.result
+    const quantized = quantizeExcept(proposal.model, proposal.statistics, { options, forced })
+    const state: SearchState = {
+      model: proposal.model,
+      statistics: proposal.statistics,
+      result: { ...quantized, forced, rounds: best.result.rounds },
+      error: await search.reference.compare(quantized.model),
+    }
+    const isKept = chosen.mode === 'use' || isBetter(state, best)
+    const { name, description } = chosen.technique
+    record(search, { name, description, state, chosen: isKept, note: proposal.note })
+    if (!isKept) continue
+    best = state
+    search.diagnostics.push(...(proposal.diagnostics ?? []))
+  }
+  return best
+}
+
+async function propose(
+  search: Search,
+  { technique, mode }: ChosenTechnique,
+  state: SearchState,
+): Promise<Proposal | undefined> {
+  const { options, source, recalibrate, seed } = search.input
+  const context: TechniqueContext = { options, source, samples: JUDGED_SAMPLES, recalibrate, seed }
+  const proposal: Proposal | NothingToDo = await technique.propose(state, context, mode === 'use')
+  if (!('nothing' in proposal)) return proposal
+  const { name, description } = technique
+  search.tried.push({
+    name,
+    description,
+    sqnr_db: null,
+    chosen: false,
+    layers_float: 0,
+    note: proposal.nothing,
+  })
+  return undefined
+}
+
+function isBetter(state: SearchState, best: SearchState): boolean {
+  return state.error.noise < best.error.noise * 10 ** (-MIN_GAIN_DB / 10)
+}
+
+/** What the questions about single layers of a result need. */
+async function sensitivityOf(
+  { input }: Search,
+  { model, statistics, result }: SearchState,
+): Promise<SensitivityInput> {
+  const reference = { model: input.model, source: input.source, samples: SENSITIVITY_SAMPLES }
+  return {
+    model,
+    statistics,
+    options: input.options,
+    forced: result.forced,
+    layers: result.layers,
+    reference: await createReference(reference),
+    onProgress: ({ done, total }) => input.onProgress?.(`sensitivity ${done}/${total}`),
+  }
+}
+
+async function rank(
+  input: SensitivityInput,
+  { result }: SearchState,
+  depth: SensitivityDepth,
+): Promise<readonly LayerSensitivity[]> {
+  if (depth === 'none') return []
+  const alone = await measureQuantizedAlone(input)
+  const whole = await input.reference.compare(result.model)
+  if (depth === 'quantized_alone') return sensitivityRows(result.layers, { whole, alone })
+  const without = await measureFloatAlone(input)
+  return sensitivityRows(result.layers, { whole, alone, without })
+}
+
+/** Leaves layers float until the judge is content; without a judge the first result is accepted. */
+async function accept(
+  search: Search,
+  best: SearchState,
+  sensitivity: SensitivityInput,
+): Promise<QuantizeVerifiedResult> {
+  const { judge, fallback } = search.input
+  if (judge === undefined) return best.result
+  const start: Attempt = {
+    floats: [],
+    result: best.result,
+    verdict: await judge(best.result.model),
+  }
+  const last = search.tried.findLastIndex(({ chosen }) => chosen)
+  search.tried[last] = { ...search.tried[last]!, drop: start.verdict.drop }
+  if (start.verdict.met || !fallback) return best.result
+  const ranking = worstFirst(await measureFloatAlone(sensitivity))
+  const attempt = (floats: readonly string[]) => attemptWithout(search, best, floats)
+  const found = await fallBack({ start, ranking, attempt })
+  for (const one of found.attempts) await recordAttempt(search, best, one, one === found.best)
+  return found.best.result
+}
+
+async function attemptWithout(
+  { input }: Search,
+  { model, statistics, result: { forced } }: SearchState,
+  floats: readonly string[],
+): Promise<Attempt | undefined> {
+  const { options, optimize, judge } = input
+  input.onProgress?.(`fallback: ${floats.length} layers in float`)
+  const all = new Map(forced)
+  for (const output of floats) all.set(output, FALLBACK_REASON)
+  const result = await unlessNothingIsLeft(() =>
+    quantizeVerified({ model, statistics, options, optimize, forced: all }),
+  )
+  if (result === undefined || judge === undefined) return undefined
+  return { floats, result, verdict: await judge(result.model) }
+}
+
+async function recordAttempt(
+  search: Search,
+  { model, statistics }: SearchState,
+  { floats, result, verdict }: Attempt,
+  chosen: boolean,
+): Promise<void> {
+  const state = { model, statistics, result, error: await search.reference.compare(result.model) }
+  const note = floats.join(', ')
+  const description = `${floats.length} layers left float.`
+  record(search, { name: 'fallback', description, state, chosen, drop: verdict.drop, note })
+}

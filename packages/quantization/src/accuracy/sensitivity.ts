@@ -1,0 +1,137 @@
+// What each layer costs: quantized alone, and left float alone. Both are run, not modelled.
+import type { CalibrationStatistics } from '@pare/calibration'
+import { CodedError } from '@pare/errors'
+import type { Model } from '@pare/graph'
+
+import { type StaysFloat, staysFloat } from '../decision.js'
+import type { QuantizeStaticOptions } from '../options.js'
+import { type ForcedFloat, quantizeExcept } from '../quantize-static.js'
+import type { LayerReport } from '../report.js'
+import type { OutputError, Reference } from './output-error.js'
+
+/** One layer's row of the report. Plain JSON; decibels of the model's outputs. */
+export interface LayerSensitivity {
+  /** The layer's output, as `LayerReport.output`. */
+  readonly layer: string
+  readonly node: string
+  readonly op_type: string
+  /** SQNR with this layer alone in integers; null where it would not be quantized alone. */
+  readonly quantized_alone_sqnr_db: number | null
+  /** SQNR gained when of all layers this one stays float; null when not measured. */
+  readonly float_alone_gain_db: number | null
+}
+
+export interface SensitivityInput {
+  readonly model: Model
+  readonly statistics: CalibrationStatistics
+  readonly options: QuantizeStaticOptions
+  /** Layers that stay float in any case. */
+  readonly forced: ForcedFloat
+  /** The layers of the quantized model. */
+  readonly layers: readonly LayerReport[]
+  readonly reference: Reference
+  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void
+}
+
+/** Layers with weights in integers: joins follow them, and are not asked about. */
+export function rankableLayers(layers: readonly LayerReport[]): readonly LayerReport[] {
+  return layers.filter(({ decision, weight }) => decision === 'integer' && weight !== undefined)
+}
+
+/** Leave-one-quantized: the model's output error with each layer alone in integers. */
+export async function measureQuantizedAlone(
+  input: SensitivityInput,
+): Promise<ReadonlyMap<string, OutputError | undefined>> {
+  const integers = input.layers.filter(({ decision }) => decision === 'integer')
+  return forEachLayer(input, (layer) =>
+    measure(
+      input,
+      integers.filter((other) => other !== layer),
+    ),
+  )
+}
+
+/** Leave-one-float: the model's output error with each layer alone in float. */
+export async function measureFloatAlone(
+  input: SensitivityInput,
+): Promise<ReadonlyMap<string, OutputError | undefined>> {
+  return forEachLayer(input, (layer) => measure(input, [layer]))
+}
+
+/** The rows of the report, the most sensitive layer first. */
+export function sensitivityRows(
+  layers: readonly LayerReport[],
+  measured: {
+    readonly whole: OutputError
+    readonly alone: ReadonlyMap<string, OutputError | undefined>
+    readonly without?: ReadonlyMap<string, OutputError | undefined>
+  },
+): readonly LayerSensitivity[] {
+  const rows = rankableLayers(layers).map((layer) => {
+    const without = measured.without?.get(layer.output)
+    return {
+      layer: layer.output,
+      node: layer.node,
+      op_type: layer.opType,
+      quantized_alone_sqnr_db: measured.alone.get(layer.output)?.sqnrDb ?? null,
+      float_alone_gain_db: gainDb(measured.whole, without),
+    }
+  })
+  const cost = (row: LayerSensitivity) => measured.alone.get(row.layer)?.noise ?? 0
+  return rows.sort((a, b) => cost(b) - cost(a))
+}
+
+function gainDb(whole: OutputError, without: OutputError | undefined): number | null {
+  if (without === undefined || whole.noise === 0 || without.noise === 0) return null
+  return 10 * Math.log10(whole.noise / without.noise)
+}
+
+async function forEachLayer(
+  { layers, onProgress }: SensitivityInput,
+  ask: (layer: LayerReport) => Promise<OutputError | undefined>,
+): Promise<ReadonlyMap<string, OutputError | undefined>> {
+  const asked = rankableLayers(layers)
+  const errors = new Map<string, OutputError | undefined>()
+  for (const layer of asked) {
+    errors.set(layer.output, await ask(layer))
+    onProgress?.({ done: errors.size, total: asked.length })
+  }
+  return errors
+}
+
+const LEFT_OUT: StaysFloat = staysFloat('accuracy_fallback', 'left out to see what it costs')
+
+/** Undefined where nothing would be left in integers. */
+async function measure(
+  { model, statistics, options, forced, reference }: SensitivityInput,
+  floats: readonly LayerReport[],
+): Promise<OutputError | undefined> {
+  const choice = new Map(forced)
+  for (const { output } of floats) choice.set(output, LEFT_OUT)
+  const result = await unlessNothingIsLeft(() =>
+    quantizeExcept(model, statistics, { options, forced: choice }),
+  )
+  return result === undefined ? undefined : reference.compare(result.model)
+}
+
+/** Undefined where leaving layers float left nothing to quantize. */
+export async function unlessNothingIsLeft<Result>(
+  quantize: () => Result | Promise<Result>,
+): Promise<Result | undefined> {
+  try {
+    return await quantize()
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'quantization_not_applicable') {
+      return undefined
+    }
+    throw error
+  }
+}
+
+/** Outputs of layers, first the one without which the least noise is left. */
+export function worstFirst(
+  without: ReadonlyMap<string, OutputError | undefined>,
+): readonly string[] {
+  const noise = (output: string) => without.get(output)?.noise ?? 0
+  return [...without.keys()].sort((a, b) => noise(a) - noise(b))
+}

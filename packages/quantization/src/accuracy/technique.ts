@@ -1,0 +1,55 @@
+import type { CalibrationStatistics } from '@pare/calibration'
+import type { Diagnostic, Model } from '@pare/graph'
+
+import type { QuantizeStaticOptions } from '../options.js'
+import type { QuantizeVerifiedResult } from '../quantize-verified.js'
+import type { DataSource } from './data-source.js'
+import type { OutputError } from './output-error.js'
+
+/** A float model, the ranges of its values, and what quantizing it gave. */
+export interface SearchState {
+  readonly model: Model
+  readonly statistics: CalibrationStatistics
+  readonly result: QuantizeVerifiedResult
+  readonly error: OutputError
+}
+
+/** Another float model, or other ranges, that may quantize better. */
+export interface Proposal {
+  readonly model: Model
+  readonly statistics: CalibrationStatistics
+  /** What was done, for the report: "12 pairs of layers". */
+  readonly note: string
+  readonly diagnostics?: readonly Diagnostic[]
+}
+
+export interface TechniqueContext {
+  readonly options: QuantizeStaticOptions
+  readonly source: DataSource
+  /** Samples that a technique looks at. */
+  readonly samples: number
+  /** Calibrates a changed model on all of the data, with the ranges chosen as before. */
+  readonly recalibrate: (model: Model) => Promise<CalibrationStatistics>
+  readonly seed: number
+  readonly onProgress?: (message: string) => void
+}
+
+/** Why a technique has nothing to propose. */
+export interface NothingToDo {
+  readonly nothing: string
+}
+
+/**
+ * One way to lose less accuracy. What it proposes computes the float model's function; whether it is
+ * kept is decided by running it.
+ */
+export interface Technique {
+  readonly name: string
+  readonly description: string
+  /** Whether it is worth a try without being asked for: cheap signs only. */
+  readonly propose: (
+    state: SearchState,
+    context: TechniqueContext,
+    asked: boolean,
+  ) => Promise<Proposal | NothingToDo>
+}
