@@ -2,7 +2,7 @@
 // alphabetical order. Models made by onnxruntime's own optimizer or quantizer contain them.
 import { conv, qLinearConv } from './convolution.js'
 import { activation, arithmetic, softmax } from './elementwise.js'
-import { concat } from './layout.js'
+import { concat, where } from './layout.js'
 import { gemm, matMul, matMulInteger, matMulNBits, qLinearMatMul } from './matmul.js'
 import { normalization } from './normalization.js'
 import type { OpFacts } from './op-facts.js'
@@ -42,6 +42,7 @@ export const microsoftOpTable = {
   QLinearMul: arithmetic(1),
   QLinearSigmoid: activation(1),
   QLinearSoftmax: withoutIntegerKernel(softmax),
+  QLinearWhere: withoutIntegerKernel(where),
   QuantizeLinear: quantization(1),
   QuickGelu: activation(1),
   RotaryEmbedding: other(1),

@@ -2,6 +2,13 @@ import { errors } from './errors.js'
 import { ACTIVATION_TYPES, type ActivationType, type WeightType } from './integer-type.js'
 import { TARGET_ISAS, type TargetIsa } from './saturation.js'
 
+/**
+ * `QDQ`: QuantizeLinear and DequantizeLinear around float operators, which runtimes fuse.
+ * `QOperator`: operators on integers (QLinearConv, QGemm, …), fast without any fusion.
+ */
+export const QUANT_FORMATS = ['QDQ', 'QOperator'] as const
+export type QuantFormat = (typeof QUANT_FORMATS)[number]
+
 export interface QuantizeStaticOptions {
   /** Default `uint8`: one more bit than int8 for what follows a Relu, and the faster kernels. */
   readonly activationType?: ActivationType
@@ -16,6 +23,8 @@ export interface QuantizeStaticOptions {
    * integer saturation on the target.
    */
   readonly reduceRange?: boolean | 'auto'
+  /** How integers are written into the graph. Default `QDQ`. */
+  readonly format?: QuantFormat
   /** Default: every op type with an integer kernel. */
   readonly opTypesToQuantize?: readonly string[]
   /** Names of nodes that stay float. */
@@ -37,6 +46,7 @@ export const STATIC_DEFAULTS = {
   perChannel: true,
   symmetric: false,
   reduceRange: 'auto',
+  format: 'QDQ',
   nodesToExclude: [],
   isa: 'auto',
 } as const satisfies QuantizeStaticOptions

@@ -18,6 +18,7 @@ import { rewriteMatMul } from './dynamic-matmul.js'
 import { DynamicWriter } from './dynamic-operand.js'
 import { errors } from './errors.js'
 import { type WeightedLayer, weightedLayer } from './layer-weight.js'
+import { withMicrosoftOps } from './microsoft-ops.js'
 import type { QuantizedWeight, WeightRange } from './quantize-weight.js'
 import type { LayerReport } from './report.js'
 import { saturates, TARGET_ISAS, type TargetIsa } from './saturation.js'
@@ -153,14 +154,5 @@ function report(node: Node, outcome: Quantized | StaysFloat): LayerReport {
       saturationRisk: quantized?.riskyChannels ?? 0,
       bias: 'none',
     },
-  }
-}
-
-function withMicrosoftOps(model: Model): Model {
-  const isUsed = model.graph.nodes.some(({ domain }) => domain === 'com.microsoft')
-  if (!isUsed || model.opsetImports.some(({ domain }) => domain === 'com.microsoft')) return model
-  return {
-    ...model,
-    opsetImports: [...model.opsetImports, { domain: 'com.microsoft', version: 1 }],
   }
 }

@@ -2,7 +2,7 @@
 //   1. settle MatMul + bias, which depends on ranks learned in the run;
 //   2. decide which nodes compute in integers (placement);
 //   3. quantize weights and biases; a layer that cannot be is taken out, and 2 is repeated;
-//   4. write QuantizeLinear and DequantizeLinear.
+//   4. write QuantizeLinear and DequantizeLinear, and from them QOperator where that is asked for.
 import type { CalibrationStatistics } from '@pare/calibration'
 import { type Diagnostic, type Model, type Node, nodeLabel } from '@pare/graph'
 import { opFacts } from '@pare/ops'
@@ -22,6 +22,7 @@ import {
 import { activationParams, type QuantizationParams } from './params.js'
 import { type Placement, planPlacement } from './placement.js'
 import { calibratedRanges, placementPolicy, type RangeOf } from './placement-policy.js'
+import { toQOperator } from './qoperator/to-qoperator.js'
 import { type QuantizedLayers, quantizeLayers } from './quantize-layers.js'
 import type { WeightRange } from './quantize-weight.js'
 import { type LayerReport, layerReports, type QuantizedValueReport } from './report.js'
@@ -29,6 +30,8 @@ import { saturates } from './saturation.js'
 
 export interface QuantizeStaticResult {
   readonly model: Model
+  /** The same in QDQ format, where each layer is still what it was in the float model. */
+  readonly qdq: Model
   readonly layers: readonly LayerReport[]
   readonly diagnostics: readonly Diagnostic[]
 }
@@ -37,7 +40,7 @@ export interface QuantizeStaticResult {
 export type ForcedFloat = ReadonlyMap<string, StaysFloat>
 
 /**
- * Quantizes a model in QDQ format. `statistics` come from `calibrate` on `observationPoints(model,
+ * Quantizes a model. `statistics` come from `calibrate` on `observationPoints(model,
  * options)`. Graph inputs and outputs keep names and float32 type. Throws
  * `quantization_options_invalid`, `quantization_statistics_missing` when the statistics hold none of
  * the model's values, and `quantization_not_applicable` when nothing could be quantized.
@@ -74,7 +77,13 @@ export function quantizeExcept(
     weightNames: written.weightNames,
     valueReport: valueReporter(plan, rangeOf, activationType),
   })
-  return { model: written.model, layers, diagnostics: floatDiagnostics(prepared, plan.placement) }
+  const { format } = options
+  return {
+    model: format === 'QOperator' ? toQOperator().run(written.model).model : written.model,
+    qdq: written.model,
+    layers,
+    diagnostics: floatDiagnostics(prepared, plan.placement),
+  }
 }
 
 /**

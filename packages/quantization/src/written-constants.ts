@@ -25,10 +25,11 @@ export class ScalarPool {
     return this.editor.addInitializer('s', tensorFromFloat32([scales.length], scales))
   }
 
-  /** Zero points of int8 weights. */
-  zeros(count: number): string {
-    if (count === 1) return this.integer('int8', 0)
-    return this.get(`zeros${count}`, 'z', () => int8Tensor([count], new Int8Array(count)))
+  /** Zero points of 0 for `count` channels. */
+  zeros(count: number, type: 'uint8' | 'int8' = 'int8'): string {
+    if (count === 1) return this.integer(type, 0)
+    const make = () => tensorFromInts(type, [count], new Array<number>(count).fill(0))
+    return this.get(`${type}zeros${count}`, 'z', make)
   }
 
   private get(key: string, hint: string, make: () => Tensor): string {
