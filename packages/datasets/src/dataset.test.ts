@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { type Batch, type BatchOptions, openDataset } from './dataset.js'
+import { type Batch, type BatchOptions, castFloats, openDataset } from './dataset.js'
 import { normalizeDataset } from './normalize.js'
 import { bytesAccess } from './random-access.js'
 import { float32Array, int64Array, joinBytes, npz, type TestArray } from './testing.js'
@@ -79,6 +79,21 @@ describe('openDataset', () => {
     const dataset = await open({ arr_0: float32Array([2], [1, 2]) })
     const batch = await dataset.head(1, { inputs: [{ input: 'image', array: 'arr_0' }] })
     expect(batch.feeds['image']?.data).toEqual(Float32Array.of(1))
+  })
+
+  it('converts between float16 and float32 where the input takes the other', async () => {
+    const inputs = [{ input: 'x', array: 'x', dataType: 'float16' as const }]
+    const [batch] = await batchesOf(2, { inputs })
+    expect(batch?.feeds['x']).toEqual({
+      dataType: 'float16',
+      dims: [2, 2],
+      data: Uint16Array.of(0, 0x3c00, 0x4000, 0x4200), // 0, 1, 2, 3
+    })
+    const [same] = await batchesOf(2, {
+      inputs: [{ input: 'x', array: 'x', dataType: 'float32' as const }],
+    })
+    expect(same?.feeds['x']?.data).toEqual(Float32Array.of(0, 1, 2, 3))
+    expect(castFloats(batch!.feeds['x']!, 'float32')).toEqual(same!.feeds['x'])
   })
 
   it('refuses compressed data and a batch size of nothing', async () => {

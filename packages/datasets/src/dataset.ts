@@ -1,5 +1,11 @@
 // A data set opened for reading by batch. Only the batch asked for is in memory.
-import { type RuntimeTensor, storedArray } from '@pare/tensor'
+import {
+  type DataType,
+  decodeFloat16,
+  encodeFloat16,
+  type RuntimeTensor,
+  storedArray,
+} from '@pare/tensor'
 
 import { type ArraySource, openArrays, type OpenOptions } from './array-source.js'
 import type { ArrayDescription } from './description.js'
@@ -39,6 +45,8 @@ export interface BatchOptions {
 export interface InputBinding {
   readonly input: string
   readonly array: string
+  /** The float type that the input takes, where the array has the other of float16 and float32. */
+  readonly dataType?: DataType
 }
 
 export interface Dataset {
@@ -141,7 +149,9 @@ async function readBatch(
   rows: Rows,
 ): Promise<Batch> {
   const feeds: Record<string, RuntimeTensor> = {}
-  for (const { input, array } of inputs) feeds[input] = await readRows(reader, array, rows)
+  for (const { input, array, dataType } of inputs) {
+    feeds[input] = castFloats(await readRows(reader, array, rows), dataType)
+  }
   if (reader.labels === null) return { feeds, ...rows }
   return { feeds, labels: await readRows(reader, reader.labels, rows), ...rows }
 }
@@ -162,6 +172,20 @@ async function readRows(reader: Reader, name: string, rows: Rows): Promise<Runti
   const dims = [rows.count, ...array.dims.slice(1)]
   const { dataType } = array
   return { dataType, dims, data: storedArray({ dataType, dims, data: { kind: 'bytes', bytes } }) }
+}
+
+/**
+ * The tensor in the other of float16 and float32 where `dataType` asks for that; else itself. Values
+ * are rounded half to even, and those beyond the range of float16 become infinite.
+ */
+export function castFloats(tensor: RuntimeTensor, dataType: DataType | undefined): RuntimeTensor {
+  if (dataType === 'float16' && tensor.dataType === 'float32') {
+    return { ...tensor, dataType, data: encodeFloat16(tensor.data as Float32Array) }
+  }
+  if (dataType === 'float32' && tensor.dataType === 'float16') {
+    return { ...tensor, dataType, data: decodeFloat16(tensor.data as Uint16Array) }
+  }
+  return tensor
 }
 
 function padBatch(batch: Batch, rows: number): Batch {

@@ -3,6 +3,7 @@ export { openArrays, type OpenOptions, UNNAMED_ARRAY } from './array-source.js'
 export {
   type Batch,
   type BatchOptions,
+  castFloats,
   type Dataset,
   type InputBinding,
   openDataset,

@@ -59,6 +59,17 @@ describe('matchDataset', () => {
     )
   })
 
+  it.each([
+    ['float16', 'float32'],
+    ['float32', 'float16'],
+  ] as const)('lets a %s array feed a %s input', (stored, dataType) => {
+    const data = dataset({ image: [stored, [10, 3]] })
+    const input = { name: 'image', dataType, shape: ['n', 3] }
+    expect(matchDataset(data, [input]).inputs).toEqual([
+      { input: 'image', array: 'image', dataType },
+    ])
+  })
+
   it('names a wrong dtype and the remedy', () => {
     const data = dataset({ image: ['float64', [10, 3]] })
     expect(() => matchDataset(data, image(['n', 3]))).toThrow(

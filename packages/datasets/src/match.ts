@@ -27,7 +27,8 @@ export interface DatasetMatch {
 
 /**
  * Binds the arrays of a data set to the inputs of a model by name; a single unnamed array (`arr_0`)
- * feeds a single input. The first dimension of every input is the batch. Throws
+ * feeds a single input. The first dimension of every input is the batch. A float16 array feeds a
+ * float32 input and the other way round. Throws
  * `dataset_input_missing`, `dataset_dtype_mismatch` or `dataset_shape_mismatch`, each naming the
  * array, what was expected, what is there, and the remedy.
  */
@@ -38,11 +39,12 @@ export function matchDataset(
   modelInputs: readonly ModelInput[],
 ): DatasetMatch {
   const candidates = dataset.arrays.filter(({ name }) => name !== dataset.labels?.name)
-  const inputs = modelInputs.map((input) => {
+  const inputs = modelInputs.map((input): InputBinding => {
     const array = findArray(input, candidates, { arrays: dataset.arrays, modelInputs })
     checkDataType(input, array)
     checkShape(input, array)
-    return { input: input.name, array: array.name }
+    const binding = { input: input.name, array: array.name }
+    return input.dataType === array.dataType ? binding : { ...binding, dataType: input.dataType }
   })
   checkNamedSizes(modelInputs, inputs, dataset.arrays)
   const fixedBatchSize = findFixedBatchSize(modelInputs)
@@ -82,8 +84,12 @@ function findArray(
   )
 }
 
+/** float16 and float32 stand in for each other: batches are converted as they are read. */
+const EXCHANGEABLE: ReadonlySet<DataType> = new Set(['float16', 'float32'])
+
 function checkDataType(input: ModelInput, array: ArrayDescription): void {
   if (input.dataType === array.dataType) return
+  if (EXCHANGEABLE.has(input.dataType) && EXCHANGEABLE.has(array.dataType)) return
   throw errors.dataset_dtype_mismatch(
     `array "${array.name}" is ${array.dataType} and the model's input "${input.name}" takes ${input.dataType}: convert it with astype("${input.dataType}")`,
     { details: { array: array.name, expected: input.dataType, got: array.dataType } },

@@ -5,6 +5,7 @@ import type { InferenceSession } from '@pare/inference'
 import type { RuntimeTensor } from '@pare/tensor'
 
 import { errors } from './errors.js'
+import { feedsFor } from './feeds.js'
 import { countAccuracy, mergePairs, type PairedCounts } from './metrics/accuracy.js'
 import {
   compareTensors,
@@ -73,7 +74,7 @@ export async function judge(sessions: Sessions, options: JudgeOptions): Promise<
 
 async function runBatch(session: InferenceSession, batch: Batch): Promise<Outputs> {
   const rows = Object.values(batch.feeds)[0]?.dims[0] ?? batch.count
-  const outputs = Object.entries(await session.run(batch.feeds))
+  const outputs = Object.entries(await session.run(feedsFor(session, batch.feeds)))
   return Object.fromEntries(
     outputs.map(([name, tensor]) => [name, dropPadding(tensor, rows, batch.count)]),
   )

@@ -5,14 +5,15 @@ import { decodeModel, encodeModel } from '@pare/onnx'
 import type { ShapeOf } from '@pare/ops'
 import { learnShapes } from '@pare/passes'
 
+import { type Feeds, feedsFor } from './feeds.js'
 import type { Sessions } from './judge.js'
-import { type Feeds, type LatencyComparison, measureLatency } from './latency/measure-latency.js'
+import { type LatencyComparison, measureLatency } from './latency/measure-latency.js'
 import { matchTensors } from './layers/match-tensors.js'
 import { type LayerError, measureLayers } from './layers/measure-layers.js'
 import type { MemoryUse } from './memory/memory-probe.js'
 import { countMacs, modelFacts } from './model/model-facts.js'
 import type { ModelMeasurements } from './result.js'
-import { report, servedBatchSize, servedFeeds, type Setting } from './setting.js'
+import { bindInputs, report, servedBatchSize, servedFeeds, type Setting } from './setting.js'
 import { measureSize } from './size.js'
 
 const DEFAULT_LAYER_SAMPLES = 8
@@ -30,7 +31,8 @@ export async function measureModels(setting: Setting, sessions: Sessions): Promi
   const latency = await measureLatency(sessions, feeds, options.latency)
   report(options, 2, 'memory and size')
   const measure = async (which: 'original' | 'result'): Promise<ModelMeasurements> => {
-    const shapeOf = await shapesOf(models[which], options.runtime, feeds)
+    const ownFeeds = feedsFor(sessions[which], feeds)
+    const shapeOf = await shapesOf(models[which], options.runtime, ownFeeds)
     const { macs, nodes_not_counted } = countMacs(models[which], shapeOf, servedBatchSize(setting))
     return {
       size: await measureSize(options[which]),
@@ -38,7 +40,7 @@ export async function measureModels(setting: Setting, sessions: Sessions): Promi
       macs,
       macs_nodes_not_counted: nodes_not_counted,
       latency: latency[which],
-      memory: await memoryOf(setting, which),
+      memory: await memoryOf(setting, which, sessions),
     }
   }
   return { latency, original: await measure('original'), result: await measure('result') }
@@ -52,8 +54,13 @@ async function shapesOf(model: Model, runtime: InferenceRuntime, feeds: Feeds): 
   return (value) => shapes.get(value)?.dims
 }
 
-async function memoryOf(setting: Setting, model: 'original' | 'result'): Promise<MemoryUse | null> {
-  const { options, inputs, session } = setting
+async function memoryOf(
+  setting: Setting,
+  model: 'original' | 'result',
+  sessions: Sessions,
+): Promise<MemoryUse | null> {
+  const { options, session } = setting
+  const { inputs } = bindInputs(options.dataset, sessions[model])
   const batchSize = servedBatchSize(setting)
   return (await options.measureMemory?.({ model, inputs, batchSize, session })) ?? null
 }

@@ -1,12 +1,13 @@
 // What an evaluation is asked for, and what every part of it needs to know.
-import { type Dataset, type InputBinding, matchDataset } from '@pare/datasets'
+import { type Dataset, type DatasetMatch, type InputBinding, matchDataset } from '@pare/datasets'
 import type { Model } from '@pare/graph'
-import type { InferenceRuntime, SessionOptions } from '@pare/inference'
+import type { InferenceRuntime, InferenceSession, SessionOptions } from '@pare/inference'
 import { decodeModel } from '@pare/onnx'
 
 import { errors } from './errors.js'
+import type { Feeds } from './feeds.js'
 import type { Sessions } from './judge.js'
-import type { Feeds, LatencyOptions } from './latency/measure-latency.js'
+import type { LatencyOptions } from './latency/measure-latency.js'
 import type { MemoryUse } from './memory/memory-probe.js'
 import { modelFacts } from './model/model-facts.js'
 import type { MetricName } from './result.js'
@@ -79,9 +80,7 @@ export function describeSetting(
   sessions: Sessions,
   session: SessionOptions,
 ): Setting {
-  const { dataset } = options
-  const labels = dataset.labels === null ? null : { name: dataset.labels }
-  const match = matchDataset({ ...dataset, labels }, sessions.original.inputs)
+  const match = bindInputs(options.dataset, sessions.original)
   return {
     options,
     models: { original: decodeModel(options.original), result: decodeModel(options.result) },
@@ -90,6 +89,15 @@ export function describeSetting(
     output: chooseOutput(sessions, options.output),
     session,
   }
+}
+
+/** Which array feeds which input of this model, and in which type. */
+export function bindInputs(
+  dataset: Dataset,
+  { inputs }: Pick<InferenceSession, 'inputs'>,
+): DatasetMatch {
+  const labels = dataset.labels === null ? null : { name: dataset.labels }
+  return matchDataset({ ...dataset, labels }, inputs)
 }
 
 function chooseOutput({ original }: Sessions, wanted: string | undefined): string {

@@ -18,6 +18,7 @@ import { removeNoOps } from './remove-no-ops.js'
 import { removeUnused } from './remove-unused.js'
 import { sortTopologically } from './sort-topologically.js'
 import type { ValueShapes } from './value-types.js'
+import { widenFloat16 } from './widen-float16.js'
 
 /** Per-channel QuantizeLinear and DequantizeLinear exist from opset 13 on. */
 export const QUANTIZABLE_OPSET = 13
@@ -28,6 +29,8 @@ export interface PrepareOptions {
   readonly feeds: Tensors
   /** Raise the opset at least to this. Default QUANTIZABLE_OPSET. */
   readonly opset?: number
+  /** A float16 model becomes float32 inside, for steps that need that. Default false. */
+  readonly widenFloat16?: boolean
 }
 
 export interface PreparedModel {
@@ -42,7 +45,8 @@ const MAX_ROUNDS = 8
 
 /**
  * The passes that make a model ready to compress:
- * 1. Make it plain: no functions, order, constants as initializers, nothing overridable.
+ * 1. Make it plain: no functions, order, constants as initializers, nothing overridable; float32
+ *    inside, by request.
  * 2. Learn shapes from a run; the opset upgrade needs ranks and types.
  * 3. Raise the opset, so that everything after it meets one form of each operator.
  * 4. Compute what is constant and drop what does nothing.
@@ -50,7 +54,7 @@ const MAX_ROUNDS = 8
  * 6. Clean up, and learn the shapes of what is left.
  */
 export async function prepareModel(model: Model, options: PrepareOptions): Promise<PreparedModel> {
-  const plain = await runSteps(model, plainPasses())
+  const plain = await runSteps(model, plainPasses(options))
   const first = await learnShapes(plain.model, options.open, options.feeds)
   const folded = await runSteps(plain.model, foldingPasses(options, first))
   const shapes = await learnShapes(folded.model, options.open, options.feeds)
@@ -61,7 +65,7 @@ export async function prepareModel(model: Model, options: PrepareOptions): Promi
   }
 }
 
-export function plainPasses(): readonly Pass[] {
+export function plainPasses(options: Pick<PrepareOptions, 'widenFloat16'> = {}): readonly Pass[] {
   return [
     // First: what an exporter left inside functions (PyTorch's dynamo exporter, onnxscript) is
     // layers like any other from here on; no other pass looks into a function.
@@ -71,6 +75,8 @@ export function plainPasses(): readonly Pass[] {
     // Before constants are looked for: a listed initializer is none.
     freezeInitializers(),
     extractConstants(),
+    // Before shapes are learned: they are learned with types.
+    ...(options.widenFloat16 === true ? [widenFloat16()] : []),
   ]
 }
 

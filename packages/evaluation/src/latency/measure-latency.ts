@@ -1,12 +1,12 @@
 // Latency of two models measured in alternation: a processor that slows down while measuring slows
 // both down alike, and the ratio of neighbouring blocks does not see it.
 import type { InferenceSession } from '@pare/inference'
-import type { RuntimeTensor } from '@pare/tensor'
 
+import { type Feeds, feedsFor } from '../feeds.js'
 import { type Interval, median, medianInterval, quantile } from '../statistics.js'
 import { planRounds, type RoundLimits, type RoundPlan } from './plan-rounds.js'
 
-export type Feeds = Readonly<Record<string, RuntimeTensor>>
+export type { Feeds } from '../feeds.js'
 
 export interface LatencyOptions {
   /** Wanted duration of the measurement, warm-up not counted. Default 2,000 ms. */
@@ -58,8 +58,11 @@ export async function measureLatency(
   options: LatencyOptions = {},
 ): Promise<LatencyComparison> {
   const { clock = () => performance.now(), ...limits } = { ...DEFAULTS, ...options }
-  const timeOriginal = () => timeRun(sessions.original, feeds, clock)
-  const timeResult = () => timeRun(sessions.result, feeds, clock)
+  // Converted beforehand: whoever serves a float16 model has its data in float16.
+  const originalFeeds = feedsFor(sessions.original, feeds)
+  const resultFeeds = feedsFor(sessions.result, feeds)
+  const timeOriginal = () => timeRun(sessions.original, originalFeeds, clock)
+  const timeResult = () => timeRun(sessions.result, resultFeeds, clock)
   const warmUp: number[] = []
   for (let run = 0; run < Math.max(1, limits.warmUpRuns); run++) {
     warmUp.push((await timeOriginal()) + (await timeResult()))

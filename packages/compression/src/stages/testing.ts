@@ -1,0 +1,66 @@
+// Running stages in tests: a plan without queue or database, on the examples of the repository.
+import { mkdtemp } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { onnxRuntime } from '@pare/inference/onnxruntime'
+
+import type { JobPlan } from '../plan/plan.js'
+import { stageFunctions } from './index.js'
+import type { JsonObject, StageKind, StageResult } from './stage.js'
+
+/** Path of a file in `examples/`. */
+export function example(name: string): string {
+  return fileURLToPath(new URL(`../../../../examples/${name}`, import.meta.url))
+}
+
+/** Path of an output; throws where the stage has none of this role. */
+export function pathOf(result: StageResult, role: string): string {
+  const output = result.outputs.find((candidate) => candidate.role === role)
+  if (output === undefined) throw new Error(`no output ${role}`)
+  return output.path
+}
+
+/** Runs stages in folders of their own below `root`. */
+export class StageRunner {
+  private readonly root: string
+  private folders = 0
+
+  constructor(root: string) {
+    this.root = root
+  }
+
+  async run(
+    kind: StageKind,
+    paths: Readonly<Record<string, string>>,
+    params: JsonObject = {},
+  ): Promise<StageResult> {
+    const workDir = await mkdtemp(join(this.root, `${this.folders++}-`))
+    return stageFunctions[kind]({
+      inputs: Object.entries(paths).map(([role, path]) => ({ role, path, sha256: role })),
+      params,
+      seed: 0,
+      workDir,
+      threads: 1,
+      device: 'cpu',
+      runtime: onnxRuntime(),
+      onProgress: () => undefined,
+    })
+  }
+
+  /** Runs a plan: what each stage hands on is a path. `blobs` are the uploads, by sha256. */
+  async runPlan(
+    plan: JobPlan,
+    blobs: Readonly<Record<string, string>>,
+  ): Promise<ReadonlyMap<string, StageResult>> {
+    const results = new Map<string, StageResult>()
+    for (const stage of plan.stages) {
+      const paths = stage.inputs.map(({ role, from }) => {
+        if ('blob' in from) return [role, blobs[from.blob]!] as const
+        return [role, pathOf(results.get(from.stage)!, from.role)] as const
+      })
+      results.set(stage.name, await this.run(stage.kind, Object.fromEntries(paths), stage.params))
+    }
+    return results
+  }
+}
