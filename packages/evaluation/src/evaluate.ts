@@ -5,7 +5,7 @@ import { cpuFeatures, type SessionOptions } from '@pare/inference'
 import { judge, type Sessions } from './judge.js'
 import type { LatencyComparison } from './latency/measure-latency.js'
 import { compareLayers, measureModels } from './measure-models.js'
-import type { EvaluationResult, ModelMeasurements, Ratios } from './result.js'
+import type { EvaluationResult, ModelMeasurements, PrimaryMetric, Ratios } from './result.js'
 import {
   describeSetting,
   type EvaluateOptions,
@@ -48,6 +48,28 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
         cpu: cpuFeatures(),
       },
     }
+  } finally {
+    await sessions.original.release()
+    await sessions.result.release()
+  }
+}
+
+/**
+ * The primary metric alone, the same figure as `evaluate` gives: for those who judge one candidate
+ * after the other. Throws what `evaluate` throws.
+ */
+export async function judgePrimary(options: EvaluateOptions): Promise<PrimaryMetric> {
+  const { target, metric } = options
+  const session: SessionOptions = { intraOpThreads: target.threads, device: target.device }
+  const sessions = await openSessions(options, session)
+  try {
+    const setting = describeSetting(options, sessions, session)
+    const judgement = await judgeModels(setting, sessions, judgedBatchSize(setting))
+    const metrics = summarizeMetrics(judgement)
+    return choosePrimary(metric, setting.output, {
+      metrics,
+      fidelity: summarizeFidelity(judgement),
+    })
   } finally {
     await sessions.original.release()
     await sessions.result.release()

@@ -1,5 +1,5 @@
 export { errors as evaluationErrors } from './errors.js'
-export { evaluate } from './evaluate.js'
+export { evaluate, judgePrimary } from './evaluate.js'
 export { judge, type Judgement, type JudgeOptions, mergeJudgements } from './judge.js'
 export {
   type LatencyComparison,

@@ -1,3 +1,24 @@
+export {
+  BIAS_CORRECTION_METHODS,
+  type BiasCorrectionMethod,
+  type BiasCorrectionProgress,
+  type BiasCorrectionReport,
+  correctBias,
+  type CorrectBiasOptions,
+  type CorrectBiasResult,
+} from './accuracy/bias-correction.js'
+export type { DataSource } from './accuracy/data-source.js'
+export type { Verdict } from './accuracy/fallback.js'
+export {
+  type ChosenTechnique,
+  searchStatic,
+  type SearchStaticInput,
+  type SearchStaticResult,
+  type SensitivityDepth,
+  type TriedCandidate,
+} from './accuracy/search.js'
+export type { LayerSensitivity } from './accuracy/sensitivity.js'
+export { chooseTechniques, type TechniqueOptions } from './accuracy/techniques.js'
 export { FLOAT_REASONS, type FloatReason } from './decision.js'
 export { errors } from './errors.js'
 export {
@@ -23,8 +44,14 @@ export {
   type WeightType,
 } from './integer-type.js'
 export { observationPoints } from './observation-points.js'
-export { type QuantizeStaticOptions, STATIC_DEFAULTS } from './options.js'
+export {
+  QUANT_FORMATS,
+  type QuantFormat,
+  type QuantizeStaticOptions,
+  STATIC_DEFAULTS,
+} from './options.js'
 export { activationParams, type QuantizationParams, type RealRange } from './params.js'
+export { toQOperator } from './qoperator/to-qoperator.js'
 export {
   DYNAMIC_DEFAULT_OP_TYPES,
   quantizeDynamic,

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
+
 import type { DatasetDescription } from '@pare/datasets'
 import { CodedError } from '@pare/errors'
 import { describe, expect, it } from 'vitest'
@@ -74,8 +76,15 @@ describe('planJob', () => {
   it('keeps constraints out of the stages that do not depend on them, so that they are shared', () => {
     const strict = plan({ constraints: { max_drop: 0.001 } }, BOTH).stages
     const loose = plan({ constraints: { max_drop: 0.1 } }, BOTH).stages
-    expect(strict.slice(0, -1)).toEqual(loose.slice(0, -1))
-    expect(strict.at(-1)).not.toEqual(loose.at(-1))
+    const shared = strict.filter((stage, i) => isDeepStrictEqual(stage, loose[i]))
+    expect(shared.map(({ name }) => name)).toEqual(['prepare', 'calibrate', 'evaluate'])
+  })
+
+  it('lets the step judge on the same data as the job when the drop is limited', () => {
+    const stage = plan({ constraints: { max_drop: 0.001 } }, BOTH).stages[2]!
+    expect(stage.params['judging']).toMatchObject({ metric: 'top1', max_drop: 0.001 })
+    expect(stage.inputs).toContainEqual({ role: 'data', from: { blob: 'v'.repeat(64) } })
+    expect(plan({}, BOTH).stages[2]!.params).not.toHaveProperty('judging')
   })
 
   it('judges by top1 where the data has classes, else by fidelity', () => {

@@ -39,7 +39,7 @@ export function planJob(request: JobRequest, inputs: PlanInputs): JobPlan {
   const plan = new PlanBuilder(request, inputs, evaluationRole)
   switch (step.type) {
     case 'quantize_static':
-      plan.quantizeStatic(step)
+      plan.quantizeStatic(step, metric)
       break
     case 'quantize_dynamic':
       plan.quantizeDynamic(step)
@@ -149,6 +149,14 @@ function refuse(
   return errors[code](`${pointer}: ${detail}`, { details: { errors: [fault] } })
 }
 
+/** Steps that compute in integers need float32 inside; the others take float16 as it is. */
+function preparation({ recipe }: JobRequest): JsonObject {
+  const needsFloat32 = recipe.steps.some(({ type }) => COMPUTES_IN_INTEGERS.has(type))
+  return needsFloat32 ? {} : { keep_float16: true }
+}
+
+const COMPUTES_IN_INTEGERS: ReadonlySet<string> = new Set(['quantize_dynamic', 'quantize_static'])
+
 /** Collects stages; `resultStage` is the one whose `model` output is the newest. */
 class PlanBuilder {
   readonly stages: PlannedStage[] = []
@@ -162,21 +170,27 @@ class PlanBuilder {
     this.#inputs = inputs
     this.#evaluationRole = evaluationRole
     const sample = inputs.datasets.calibration === undefined ? evaluationRole : 'calibration'
-    this.#add('prepare', {}, [this.#original('model'), this.#dataset('sample', sample)])
+    this.#add('prepare', preparation(request), [
+      this.#original('model'),
+      this.#dataset('sample', sample),
+    ])
   }
 
-  quantizeStatic(step: StepOf<'quantize_static'>): void {
-    const { type, calibration, ...options } = step
-    const { samples, stop_below_drift, ...ranges } = calibration
+  quantizeStatic(step: StepOf<'quantize_static'>, metric: Metric): void {
+    const { type, ...options } = step
+    const { method, samples, stop_below_drift } = step.calibration
     // Methods that read the same statistics share the stage.
-    const kind = STATISTICS_OF_METHOD[calibration.method]
+    const kind = STATISTICS_OF_METHOD[method]
     this.#add('calibrate', { kind, samples, stop_below_drift }, [
       { role: 'model', from: { stage: 'prepare', role: 'model' } },
       this.#dataset('calibration', 'calibration'),
     ])
-    this.#add(type, { ...options, calibration: ranges, isa: this.#request.target.isa }, [
+    const judging = this.#judging(metric)
+    this.#add(type, { ...options, isa: this.#request.target.isa, ...judging.params }, [
       { role: 'model', from: { stage: 'prepare', role: 'model' } },
       { role: 'statistics', from: { stage: 'calibrate', role: 'statistics' } },
+      this.#dataset('calibration', 'calibration'),
+      ...judging.inputs,
     ])
     this.resultStage = type
   }
@@ -203,17 +217,9 @@ class PlanBuilder {
   }
 
   evaluateAndReport(metric: Metric): void {
-    const { evaluation, target, constraints, recipe } = this.#request
-    const { output } = evaluation
+    const { target, constraints, recipe } = this.#request
     const data = this.#dataset('data', this.#evaluationRole)
-    const labels = this.#inputs.datasets[this.#evaluationRole]?.description.labels?.name
-    const judged: JsonObject = {
-      metric,
-      ...(output === undefined ? {} : { output }),
-      ...(labels === undefined ? {} : { labels }),
-      device: target.device,
-      threads: target.threads,
-    }
+    const judged = this.#judged(metric)
     this.#add('evaluate', judged, [
       this.#original('original'),
       { role: 'prepared', from: { stage: 'prepare', role: 'model' } },
@@ -229,6 +235,30 @@ class PlanBuilder {
       { role: 'evaluation', from: { stage: 'evaluate', role: 'evaluation' } },
       data,
     ])
+  }
+
+  /** What is judged, and how: alike wherever the job judges. */
+  #judged(metric: Metric): JsonObject {
+    const { evaluation, target } = this.#request
+    const { output } = evaluation
+    const labels = this.#inputs.datasets[this.#evaluationRole]?.description.labels?.name
+    return {
+      metric,
+      ...(output === undefined ? {} : { output }),
+      ...(labels === undefined ? {} : { labels }),
+      device: target.device,
+      threads: target.threads,
+    }
+  }
+
+  /** With a limit to the drop the step itself judges, to leave layers float until it holds. */
+  #judging(metric: Metric): { params: JsonObject; inputs: readonly PlannedInput[] } {
+    const { max_drop } = this.#request.constraints
+    if (max_drop === undefined) return { params: {}, inputs: [] }
+    return {
+      params: { judging: { ...this.#judged(metric), max_drop } },
+      inputs: [this.#original('original'), this.#dataset('data', this.#evaluationRole)],
+    }
   }
 
   #add(kind: PlannedStage['kind'], params: JsonObject, inputs: readonly PlannedInput[]): void {

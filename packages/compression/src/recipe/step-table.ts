@@ -31,12 +31,78 @@ const reduceRange = {
     '7-bit weights, so that 16-bit accumulation on processors without VNNI cannot saturate; auto: only where saturation is possible on the target.',
 } as const satisfies ParameterSpec
 
+/** How static quantization loses less accuracy; `auto` tries on the data whether it does. */
+const accuracyAlgorithms = {
+  equalization: {
+    type: 'choice',
+    choices: ['auto', true, false],
+    default: 'auto',
+    description:
+      'Cross-layer equalization: balances the weight ranges of consecutive layers; auto: kept where the outputs become more exact.',
+  },
+  smooth_quant: {
+    type: 'choice',
+    choices: ['auto', true, false],
+    default: 'auto',
+    description:
+      'SmoothQuant: moves outliers of activations into the weights; auto: tried on models with such outliers, kept where the outputs become more exact.',
+  },
+  smooth_quant_alpha: {
+    type: 'number',
+    minimum: 0,
+    maximum: 1,
+    default: 0.5,
+    description: 'smooth_quant: how much of the difficulty moves into the weights.',
+  },
+  bias_correction: {
+    type: 'choice',
+    choices: ['auto', 'fast', 'full', 'none'],
+    default: 'auto',
+    description:
+      'Takes the mean error of each layer out of its bias: fast looks at each layer by itself in one pass, full at each behind the corrected ones; auto: fast, kept where the outputs become more exact.',
+  },
+  rounding: {
+    type: 'choice',
+    choices: ['nearest', 'adaround'],
+    default: 'nearest',
+    description:
+      'How weights are rounded; adaround learns it per layer from the data, which takes its time.',
+  },
+  sensitivity: {
+    type: 'choice',
+    choices: ['quantized_alone', 'both', 'none'],
+    default: 'quantized_alone',
+    description:
+      'What the report says of each layer: the error with this layer alone in integers; with both also what is gained when of all layers this one stays float.',
+  },
+  fallback: {
+    type: 'choice',
+    choices: ['float', 'none'],
+    default: 'float',
+    description:
+      'Where constraints.max_drop does not hold: leave the fewest layers float with which it does, or none.',
+  },
+} as const satisfies ParameterTable
+
 /** Every step that a recipe may hold, in alphabetical order. */
 export const STEP_TABLE = {
   convert_float16: {
     description:
-      'Weights and arithmetic in float16; inputs and outputs stay float32. Halves the file; faster only where the runtime has float16 kernels.',
+      'Weights and arithmetic in float16 or bfloat16. Halves the file; faster only where the runtime has kernels for it.',
     parameters: {
+      float_type: {
+        type: 'choice',
+        choices: ['float16', 'bfloat16'],
+        default: 'float16',
+        description:
+          'bfloat16 has the range of float32 and 8 bits of precision; onnxruntime refuses to load it on a CPU, so a job for a CPU fails with narrow_type_unsupported.',
+      },
+      keep_io_types: {
+        type: 'boolean',
+        default: true,
+        description:
+          'Inputs and outputs stay as they are, with a Cast each; false: float32 ones become float16, and whoever calls the model must feed float16.',
+      },
       overflow: {
         type: 'choice',
         choices: ['auto', 'clamp', 'keep_float32'],
@@ -74,7 +140,7 @@ export const STEP_TABLE = {
   },
   quantize_static: {
     description:
-      'Integer weights and activations; the ranges of the activations are calibrated on a dataset (QDQ format).',
+      'Integer weights and activations; the ranges of the activations are calibrated on a dataset.',
     parameters: {
       calibration: {
         type: 'group',
@@ -138,10 +204,12 @@ export const STEP_TABLE = {
       reduce_range: reduceRange,
       format: {
         type: 'choice',
-        choices: ['QDQ'],
+        choices: ['QDQ', 'QOperator'],
         default: 'QDQ',
-        description: 'How the quantized graph is written.',
+        description:
+          'How the quantized graph is written: QuantizeLinear and DequantizeLinear around float operators, which runtimes fuse (QDQ), or operators on integers such as QLinearConv, fast in onnxruntime without any fusion (QOperator).',
       },
+      ...accuracyAlgorithms,
       ...quantizationScope,
     },
   },

@@ -1,52 +1,104 @@
-import { parseStatistics, withRangesOf } from '@pare/calibration'
-import { decodeModel, encodeModelChunks } from '@pare/onnx'
-import { type QuantizeStaticOptions, quantizeVerified, type TargetIsa } from '@pare/quantization'
+import type { CalibrationStatistics } from '@pare/calibration'
+import { calibrate, parseStatistics, STATISTICS_OF_METHOD, withRangesOf } from '@pare/calibration'
+import type { Model } from '@pare/graph'
+import {
+  chooseTechniques,
+  observationPoints,
+  type QuantizeStaticOptions,
+  searchStatic,
+  type TargetIsa,
+} from '@pare/quantization'
 
 import type { StepOf } from '../recipe/recipe.js'
+import { withCalibrationBatches } from './calibration-batches.js'
+import { calibrationSource } from './calibration-source.js'
+import { candidateJudge, type Judging } from './candidate-judge.js'
 import { optimizeWith } from './optimize-model.js'
 import type { JsonObject, StageContext, StageResult } from './stage.js'
-import { readInput, readJsonInput, writeJson, writeModel } from './stage-files.js'
+import { readJsonInput, readModel, writeJson, writeModel } from './stage-files.js'
 
-type Step = StepOf<'quantize_static'>
-
-type Params = Omit<Step, 'type' | 'calibration'> & {
-  readonly calibration: Omit<Step['calibration'], 'samples' | 'stop_below_drift'>
+type Params = Omit<StepOf<'quantize_static'>, 'type'> & {
   readonly isa: TargetIsa
+  /** Absent where the job sets no limit to the drop. */
+  readonly judging?: Judging
 }
 
 /**
- * Quantizes weights and activations to integers, reads back what onnxruntime makes of the result,
- * and takes back what it would not compute in integers.
+ * Quantizes weights and activations to integers: searches for what loses least on the calibration
+ * data, reads back what onnxruntime makes of the result, and takes back what it would not compute in
+ * integers, and the layers with which `judging.max_drop` does not hold.
  *
- * Inputs `model`, `statistics`; params as the step's, with `isa` and of
- * `calibration` what chooses ranges. Outputs `model`, `decisions`.
+ * Inputs `model`, `statistics`, `calibration`, and to judge `original` and `data`; params as the
+ * step's, with `isa` and `judging`. Outputs `model`, `decisions`.
  */
 export async function quantizeStatic(context: StageContext): Promise<StageResult> {
   const params = context.params as unknown as Params
-  const { method, percentile, moving_average_constant: movingAverageConstant } = params.calibration
   const statistics = parseStatistics(await readJsonInput(context, 'statistics'))
-  const { model, layers, diagnostics, rounds } = await quantizeVerified({
-    model: decodeModel(await readInput(context, 'model')),
-    statistics: withRangesOf(statistics, method, {
-      percentile,
-      movingAverageConstant,
-      symmetric: params.symmetric,
-    }),
+  const model = await readModel(context, 'model')
+  const { samples } = params.calibration
+  const found = await searchStatic({
+    model,
+    statistics: chooseRanges(params, statistics),
     options: toOptions(params),
     optimize: optimizeWith(context),
+    source: calibrationSource(context, { model, samples }),
+    recalibrate: (changed) => recalibrate(context, params, changed),
+    techniques: chooseTechniques({
+      equalization: params.equalization,
+      smoothQuant: params.smooth_quant,
+      smoothQuantAlpha: params.smooth_quant_alpha,
+      rounding: params.rounding,
+      biasCorrection: params.bias_correction,
+    }),
+    sensitivity: params.sensitivity,
+    ...(params.judging === undefined ? {} : { judge: candidateJudge(context, params.judging) }),
+    fallback: params.fallback === 'float',
+    seed: context.seed,
+    onProgress: ({ done, total, message }) =>
+      context.onProgress({ done, total, unit: 'candidates', message }),
   })
+  const { layers, diagnostics, tried, sensitivity, rounds } = found
   const integers = layers.filter(({ decision }) => decision === 'integer')
   return {
     outputs: [
-      await writeModel(context, encodeModelChunks(model)),
-      await writeJson(context, 'decisions', { layers, diagnostics }),
+      writeModel(context, found.model),
+      await writeJson(context, 'decisions', { layers, diagnostics, tried, sensitivity }),
     ],
     metrics: {
       layers_integer: integers.length,
       layers_float: layers.length - integers.length,
       read_back_rounds: rounds,
+      candidates: tried.length,
     } satisfies JsonObject,
   }
+}
+
+function chooseRanges(params: Params, statistics: CalibrationStatistics): CalibrationStatistics {
+  const { method, percentile, moving_average_constant: movingAverageConstant } = params.calibration
+  const { symmetric } = params
+  return withRangesOf(statistics, method, { percentile, movingAverageConstant, symmetric })
+}
+
+/** Ranges of a changed model, from the same data by the same method. */
+async function recalibrate(
+  context: StageContext,
+  params: Params,
+  model: Model,
+): Promise<CalibrationStatistics> {
+  const { method, samples, stop_below_drift: stopBelowDrift } = params.calibration
+  const statistics = await withCalibrationBatches(context, { model, samples }, (batches) =>
+    calibrate({
+      model,
+      points: observationPoints(model),
+      runtime: context.runtime,
+      batches,
+      kind: STATISTICS_OF_METHOD[method],
+      stopBelowDrift,
+      threads: context.threads,
+      device: context.device,
+    }),
+  )
+  return chooseRanges(params, statistics)
 }
 
 /** From the wire's words to the library's. */
@@ -58,6 +110,7 @@ function toOptions(params: Params): QuantizeStaticOptions {
     perChannel: params.per_channel,
     symmetric: params.symmetric,
     reduceRange: params.reduce_range,
+    format: params.format,
     nodesToExclude: params.nodes_to_exclude,
     isa: params.isa,
     ...(opTypes.length === 0 ? {} : { opTypesToQuantize: opTypes }),

@@ -13,10 +13,12 @@ import type { LayerReport } from '../report.js'
 import type { DataSource } from './data-source.js'
 import { type Attempt, fallBack, FALLBACK_REASON, type Verdict } from './fallback.js'
 import { createReference, type Reference } from './output-error.js'
+import { ProgressCounter, type SearchProgress } from './search-progress.js'
 import {
   type LayerSensitivity,
   measureFloatAlone,
   measureQuantizedAlone,
+  rankableLayers,
   type SensitivityInput,
   sensitivityRows,
   unlessNothingIsLeft,
@@ -53,7 +55,7 @@ export interface SearchStaticInput {
   /** Whether layers may be left float where the judge is not content. */
   readonly fallback: boolean
   readonly seed: number
-  readonly onProgress?: (message: string) => void
+  readonly onProgress?: (progress: SearchProgress) => void
 }
 
 /** One candidate that was run. Plain JSON, a row of the report. */
@@ -92,13 +94,15 @@ const MIN_GAIN_DB = 0.3
 export async function searchStatic(input: SearchStaticInput): Promise<SearchStaticResult> {
   const { model, source } = input
   const reference = await createReference({ model, source, samples: JUDGED_SAMPLES })
-  const search: Search = { input, reference, tried: [], diagnostics: [] }
+  const progress = new ProgressCounter(input.onProgress, 1 + input.techniques.length)
+  const search: Search = { input, reference, progress, tried: [], diagnostics: [] }
+  progress.step('nearest')
   const start = await quantizeAndCompare(search, input)
   record(search, { name: 'nearest', description: START, state: start, chosen: true })
   const improved = await improve(search, start)
   const best = improved === start ? start : await quantizeAndCompare(search, improved)
   const layers = await sensitivityOf(search, best)
-  const sensitivity = await rank(layers, best, input.sensitivity)
+  const sensitivity = await rank(search, layers, best)
   const result = await accept(search, best, layers)
   return {
     model: result.model,
@@ -115,6 +119,7 @@ const START = 'Weights rounded to nearest, ranges as calibrated.'
 interface Search {
   readonly input: SearchStaticInput
   readonly reference: Reference
+  readonly progress: ProgressCounter
   readonly tried: TriedCandidate[]
   readonly diagnostics: Diagnostic[]
 }
@@ -149,7 +154,7 @@ function record({ tried }: Search, { state, ...candidate }: Candidate): void {
 async function improve(search: Search, start: SearchState): Promise<SearchState> {
   let best = start
   for (const chosen of search.input.techniques) {
-    search.input.onProgress?.(chosen.technique.name)
+    search.progress.step(chosen.technique.name)
     const proposal = await propose(search, chosen, best)
     if (proposal === undefined) continue
     const { options } = search.input
@@ -198,7 +203,7 @@ function isBetter(state: SearchState, best: SearchState): boolean {
 
 /** What the questions about single layers of a result need. */
 async function sensitivityOf(
-  { input }: Search,
+  { input, progress }: Search,
   { model, statistics, result }: SearchState,
 ): Promise<SensitivityInput> {
   const reference = { model: input.model, source: input.source, samples: SENSITIVITY_SAMPLES }
@@ -209,16 +214,17 @@ async function sensitivityOf(
     forced: result.forced,
     layers: result.layers,
     reference: await createReference(reference),
-    onProgress: ({ done, total }) => input.onProgress?.(`sensitivity ${done}/${total}`),
+    onLayer: (layer) => progress.step(`sensitivity of ${layer.node}`),
   }
 }
 
 async function rank(
+  { input: { sensitivity: depth }, progress }: Search,
   input: SensitivityInput,
   { result }: SearchState,
-  depth: SensitivityDepth,
 ): Promise<readonly LayerSensitivity[]> {
   if (depth === 'none') return []
+  progress.expect(rankableLayers(input.layers).length * (depth === 'both' ? 2 : 1))
   const alone = await measureQuantizedAlone(input)
   const whole = await input.reference.compare(result.model)
   if (depth === 'quantized_alone') return sensitivityRows(result.layers, { whole, alone })
@@ -250,12 +256,12 @@ async function accept(
 }
 
 async function attemptWithout(
-  { input }: Search,
+  { input, progress }: Search,
   { model, statistics, result: { forced } }: SearchState,
   floats: readonly string[],
 ): Promise<Attempt | undefined> {
   const { options, optimize, judge } = input
-  input.onProgress?.(`fallback: ${floats.length} layers in float`)
+  progress.step(`${floats.length} layers in float`)
   const all = new Map(forced)
   for (const output of floats) all.set(output, FALLBACK_REASON)
   const result = await unlessNothingIsLeft(() =>

@@ -30,7 +30,7 @@ export interface SensitivityInput {
   /** The layers of the quantized model. */
   readonly layers: readonly LayerReport[]
   readonly reference: Reference
-  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void
+  readonly onLayer?: (layer: LayerReport) => void
 }
 
 /** Layers with weights in integers: joins follow them, and are not asked about. */
@@ -87,14 +87,13 @@ function gainDb(whole: OutputError, without: OutputError | undefined): number | 
 }
 
 async function forEachLayer(
-  { layers, onProgress }: SensitivityInput,
+  { layers, onLayer }: SensitivityInput,
   ask: (layer: LayerReport) => Promise<OutputError | undefined>,
 ): Promise<ReadonlyMap<string, OutputError | undefined>> {
-  const asked = rankableLayers(layers)
   const errors = new Map<string, OutputError | undefined>()
-  for (const layer of asked) {
+  for (const layer of rankableLayers(layers)) {
+    onLayer?.(layer)
     errors.set(layer.output, await ask(layer))
-    onProgress?.({ done: errors.size, total: asked.length })
   }
   return errors
 }

@@ -1,0 +1,44 @@
+import { judgePrimary } from '@pare/evaluation'
+import type { Model } from '@pare/graph'
+import { encodeModel } from '@pare/onnx'
+import type { Verdict } from '@pare/quantization'
+
+import type { Metric } from '../job-request.js'
+import type { StageContext } from './stage.js'
+import { openStageData } from './stage-data.js'
+import { readInput } from './stage-files.js'
+
+/** How a job judges: as its `evaluate` stage will, so that both come to the same figure. */
+export interface Judging {
+  readonly metric: Metric
+  readonly output?: string
+  /** Name of the labels array. */
+  readonly labels?: string
+  readonly threads: number
+  readonly device: 'cpu' | 'cuda'
+  readonly max_drop: number
+}
+
+/** Judges candidates on the input `data`, beside the input `original`. */
+export function candidateJudge(
+  context: StageContext,
+  { metric, output, labels, threads, device, max_drop: limit }: Judging,
+): (candidate: Model) => Promise<Verdict> {
+  return async (candidate) => {
+    const { dataset, close } = await openStageData(context, 'data', labels)
+    try {
+      const { drop } = await judgePrimary({
+        runtime: context.runtime,
+        original: await readInput(context, 'original'),
+        result: encodeModel(candidate),
+        dataset,
+        metric,
+        ...(output === undefined ? {} : { output }),
+        target: { device, threads },
+      })
+      return { drop, met: drop !== null && drop <= limit }
+    } finally {
+      await close()
+    }
+  }
+}
