@@ -1,13 +1,19 @@
-"""The peer of quantize.mjs: onnxruntime.quantization.quantize_static on the same model and data.
+"""The peer of the benchmarks: onnxruntime.quantization on the same model and data.
 
-usage: quantize_peer.py model.onnx data.npz input samples batch out.onnx [MinMax|Percentile|Entropy]
-Prints one line of JSON: seconds of the work (imports excluded), processor seconds of the whole
+usage: quantize_peer.py model.onnx data.npz input samples batch out.onnx
+                        [MinMax|Percentile|Entropy|Dynamic] [--per-tensor] [--preprocess]
+`input` names the array that feeds the model, or is "*": every input its namesake, without the batch
+axis where the model declares none. --preprocess runs onnxruntime.quantization.preprocess first, as
+its documentation recommends; where that fails, the model is taken as it is. Prints one line of JSON:
+seconds of the work (imports excluded) and of the preprocessing within, processor seconds of the whole
 process, and peak memory in bytes.
 """
 import json
 import logging
+import os
 import resource
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -16,44 +22,90 @@ from onnxruntime.quantization import (
     CalibrationMethod,
     QuantFormat,
     QuantType,
+    quantize_dynamic,
     quantize_static,
 )
+from onnxruntime.quantization.shape_inference import quant_pre_process
 
 logging.disable(logging.WARNING)
-model, data, name, samples, batch, out = sys.argv[1:7]
-method = sys.argv[7] if len(sys.argv) > 7 else "MinMax"
+flags = [arg for arg in sys.argv[1:] if arg.startswith("--")]
+positional = [arg for arg in sys.argv[1:] if not arg.startswith("--")]
+model, data, name, samples, batch, out = positional[:6]
+method = positional[6] if len(positional) > 6 else "MinMax"
+per_channel = "--per-tensor" not in flags
 
 
 class Reader(CalibrationDataReader):
-    def __init__(self, values, size):
+    def __init__(self, arrays, count, size):
         self.batches = iter(
-            [{name: values[i : i + size]} for i in range(0, len(values), size)]
+            [
+                {key: values[i : i + size] for key, values in arrays.items()}
+                for i in range(0, count, size)
+            ]
         )
 
     def get_next(self):
         return next(self.batches, None)
 
 
+def read_arrays():
+    archive = np.load(data)
+    names = [n for n in archive.files if n not in ("label", "labels")] if name == "*" else [name]
+    return {n: archive[n][: int(samples)] for n in names}
+
+
+def preprocessed(folder):
+    path = os.path.join(folder, "preprocessed.onnx")
+    try:
+        quant_pre_process(model, path, skip_symbolic_shape=not has_sympy(), auto_merge=True)
+        return path
+    except Exception:  # its own failure modes are many; the original is a fair fallback
+        return model
+
+
+def has_sympy():
+    try:
+        import sympy  # noqa: F401
+
+        return True
+    except ImportError:
+        return False
+
+
+def peak_bytes():
+    """ru_maxrss would hold what the parent had when it forked; VmHWM begins with the program."""
+    with open("/proc/self/status") as status:
+        line = next(line for line in status if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
 start = time.perf_counter()
-values = np.load(data)[name][: int(samples)]
-quantize_static(
-    model,
-    out,
-    Reader(values, int(batch)),
-    quant_format=QuantFormat.QDQ,
-    activation_type=QuantType.QUInt8,
-    weight_type=QuantType.QInt8,
-    per_channel=True,
-    calibrate_method=CalibrationMethod[method],
-)
+with tempfile.TemporaryDirectory() as folder:
+    source = preprocessed(folder) if "--preprocess" in flags else model
+    preprocessing = time.perf_counter() - start
+    if method == "Dynamic":
+        quantize_dynamic(source, out, per_channel=per_channel, weight_type=QuantType.QInt8)
+    else:
+        quantize_static(
+            source,
+            out,
+            Reader(read_arrays(), int(samples), int(batch)),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=per_channel,
+            calibrate_method=CalibrationMethod[method],
+        )
 seconds = time.perf_counter() - start
 usage = resource.getrusage(resource.RUSAGE_SELF)
 print(
     json.dumps(
         {
             "seconds": seconds,
+            "preprocessing": preprocessing,
+            "preprocessed": source != model,
             "cpu": usage.ru_utime + usage.ru_stime,
-            "peak": usage.ru_maxrss * 1024,
+            "peak": peak_bytes(),
         }
     )
 )

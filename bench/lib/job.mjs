@@ -1,0 +1,135 @@
+// Runs what a job runs: the stages that the planner of @pare/compression plans for a request, by the
+// stage functions that the workers call, with the defaults that the request's parser fills in.
+// Nothing about a step is known here, so what a job does is what is measured.
+//
+//   node bench/lib/job.mjs inputs.json '{"type": "quantize_static"}' out.onnx [threads]
+//
+// `inputs.json` is written by `writeJobInputs`. Prints one line of JSON: seconds of the stages, the
+// same per stage, processor seconds and peak memory of the whole process, and the stages' metrics.
+import { createHash } from 'node:crypto'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { parseJobRequest, planJob } from '../../packages/compression/dist/index.js'
+import { stageFunctions } from '../../packages/compression/dist/stages/index.js'
+import { onnxRuntime } from '../../packages/inference/dist/onnxruntime.js'
+
+export const JOB_SCRIPT = fileURLToPath(import.meta.url)
+
+const runtime = onnxRuntime()
+
+if (process.argv[1] === JOB_SCRIPT) {
+  const [inputs, step, out, threads = cpus().length] = process.argv.slice(2)
+  const known = JSON.parse(readFileSync(inputs, 'utf8'))
+  console.log(JSON.stringify(await runJob({ known, step: JSON.parse(step), out, threads })))
+}
+
+/**
+ * Inspects a model and its calibration data as an upload does; this happens once, before any job, so
+ * no run is charged for it. Returns the path of what `runJob` reads, and the number of samples.
+ */
+export async function writeJobInputs({ model, calibration, folder }) {
+  const known = {
+    model: await inspected('inspect_model', { role: 'model', path: model, folder }),
+    calibration: await inspected('inspect_dataset', { role: 'dataset', path: calibration, folder }),
+  }
+  const path = join(folder, 'inputs.json')
+  writeFileSync(path, JSON.stringify(known))
+  return { path, samples: known.calibration.description.samples }
+}
+
+async function inspected(kind, { role, path, folder }) {
+  const workDir = join(folder, kind)
+  mkdirSync(workDir)
+  const { outputs, metrics } = await stageFunctions[kind]({
+    ...context(1, workDir),
+    inputs: [{ role, path, sha256: '' }],
+    params: {},
+  })
+  const canonical = outputs.find((output) => output.role === 'canonical').path
+  return { path: canonical, sha256: hash(canonical), description: metrics }
+}
+
+/** Plans the job and runs every stage that its model comes from. */
+export async function runJob({ known, step, out, threads }) {
+  const request = parseJobRequest({
+    model: 'bench',
+    datasets: { calibration: 'bench' },
+    recipe: { steps: [step] },
+  })
+  const { stages, artifacts, seed } = planJob(request, {
+    model: known.model,
+    datasets: { calibration: known.calibration },
+  })
+  const blobs = new Map(Object.values(known).map(({ sha256, path }) => [sha256, path]))
+  const folder = mkdtempSync(join(tmpdir(), 'pare-bench-job-'))
+  const start = performance.now()
+  try {
+    const done = new Map()
+    const wanted = artifacts.find(({ kind }) => kind === 'model')
+    for (const stage of stagesBehind(stages, wanted.stage)) {
+      const workDir = join(folder, stage.name)
+      mkdirSync(workDir)
+      const begun = performance.now()
+      const inputs = stage.inputs.map((input) => located(input, blobs, done))
+      const result = await stageFunctions[stage.kind]({
+        ...context(Number(threads), workDir),
+        inputs,
+        params: stage.params,
+        seed,
+      })
+      done.set(stage.name, { ...result, seconds: (performance.now() - begun) / 1000 })
+    }
+    const seconds = (performance.now() - start) / 1000
+    copyFileSync(outputOf(done, wanted.stage, 'model'), out)
+    return { seconds, ...summary(done), ...usage() }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+function stagesBehind(stages, name) {
+  const wanted = new Set([name])
+  for (const stage of stages.toReversed()) {
+    if (!wanted.has(stage.name)) continue
+    for (const { from } of stage.inputs) if ('stage' in from) wanted.add(from.stage)
+  }
+  return stages.filter((stage) => wanted.has(stage.name))
+}
+
+function located({ role, from }, blobs, done) {
+  const path = 'blob' in from ? blobs.get(from.blob) : outputOf(done, from.stage, from.role)
+  return { role, path, sha256: hash(path) }
+}
+
+function outputOf(done, stage, role) {
+  return done.get(stage).outputs.find((output) => output.role === role).path
+}
+
+function context(threads, workDir) {
+  return { threads, workDir, seed: 0, device: 'cpu', runtime, onProgress: () => undefined }
+}
+
+function summary(done) {
+  const of = (key) => Object.fromEntries([...done].map(([name, result]) => [name, result[key]]))
+  return { stages: of('seconds'), metrics: of('metrics') }
+}
+
+function usage() {
+  return {
+    cpu: Object.values(process.cpuUsage()).reduce((sum, us) => sum + us / 1e6, 0),
+    peak: peakBytes(),
+  }
+}
+
+/** maxRSS would hold what the parent had when it forked; VmHWM begins with the program. */
+function peakBytes() {
+  const line = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))
+  return Number(line[1]) * 1024
+}
+
+function hash(path) {
+  return createHash('sha256').update(readFileSync(path)).digest('hex')
+}

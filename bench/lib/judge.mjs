@@ -1,0 +1,45 @@
+// What a model file is worth on data: one score per sample, by the rule of its network.
+import { onnxRuntime } from '../../packages/inference/dist/onnxruntime.js'
+import { openNpz } from './arrays.mjs'
+
+const runtime = onnxRuntime()
+
+/**
+ * Runs the model over the data. `decide(outputs, row)` reduces the outputs of one sample to what
+ * counts: a class, a text, a vector.
+ */
+export async function decisionsOf(path, { validation, batchSize, decide }) {
+  const session = await runtime.createSession({ path }, { intraOpThreads: 2 })
+  const { dataset, close } = await openNpz(validation)
+  const inputs = session.inputs.map(({ name }) => ({ input: name, array: name }))
+  const decisions = []
+  for await (const { feeds, count } of dataset.batches({ batchSize, inputs })) {
+    const outputs = await session.run(feeds)
+    for (let row = 0; row < count; row++) decisions.push(decide(outputs, row))
+  }
+  await close()
+  await session.release()
+  return decisions
+}
+
+/** The values of one sample of a tensor whose first dimension is the batch. */
+export function rowOf({ dims, data }, row) {
+  const size = dims.slice(1).reduce((product, dim) => product * dim, 1)
+  return data.subarray(row * size, (row + 1) * size)
+}
+
+export function argmax(values) {
+  let best = 0
+  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i
+  return best
+}
+
+export function cosine(a, b) {
+  let [ab, aa, bb] = [0, 0, 0]
+  for (let i = 0; i < a.length; i++) {
+    ab += a[i] * b[i]
+    aa += a[i] * a[i]
+    bb += b[i] * b[i]
+  }
+  return aa === 0 && bb === 0 ? 1 : ab / Math.max(1e-30, Math.sqrt(aa * bb))
+}
