@@ -95,6 +95,60 @@ describe('GraphEditor', () => {
   })
 })
 
+describe('editBodies', () => {
+  const inside = () =>
+    model()
+      .node('Relu', ['x'], ['inner'])
+      .node('Add', ['inner', 'w'], ['shown'])
+      .output('shown', 'float32', [2])
+      .graph()
+  const outside = () =>
+    model()
+      .input('flag', 'bool', [])
+      .input('x', 'float32', [2])
+      .floats('w', [2], [1, 2])
+      .node('If', ['flag'], ['y'], { then_branch: inside(), else_branch: inside() })
+      .output('y', 'float32', [2])
+      .build()
+
+  it('sees outer constants and gives names that no graph of the model has', () => {
+    const before = outside()
+    const editor = editGraph(before)
+    const added: string[] = []
+    editor.editBodies(before.graph.nodes[0]!, (body) => {
+      expect(body.constant('w')?.dims).toEqual([2])
+      expect(body.isInitializer('w')).toBe(false)
+      const relu = body.nodes()[0]!
+      const neg = body.insertBefore(relu, { opType: 'Neg', inputs: ['x'] })
+      body.setInput(relu, 0, neg.outputs[0]!)
+      added.push(...neg.outputs)
+    })
+    const after = editor.finish()
+    checkModel(after)
+    expect(new Set(added).size).toBe(2)
+    for (const body of subgraphsOf(after.graph.nodes[0]!)) {
+      expect(body.nodes.map(({ opType }) => opType)).toEqual(['Neg', 'Relu', 'Add'])
+    }
+  })
+
+  it('counts what a changed body reads', () => {
+    const before = outside()
+    const editor = editGraph(before)
+    const v = editor.addInitializer('v', before.graph.initializers.get('w')!)
+    editor.editBodies(before.graph.nodes[0]!, (body) => {
+      body.setInput(body.nodes()[1]!, 1, v)
+    })
+    expect(editor.removeUnusedInitializers()).toEqual(['w'])
+    checkModel(editor.finish())
+  })
+
+  it('leaves a node whose bodies stay the same as it is', () => {
+    const before = outside()
+    const editor = editGraph(before)
+    expect(editor.editBodies(before.graph.nodes[0]!, () => undefined)).toBe(before.graph.nodes[0])
+  })
+})
+
 describe('names and tensors', () => {
   it('makes fresh names that nothing in the model uses, bodies included', () => {
     const body = model()

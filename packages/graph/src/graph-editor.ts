@@ -7,6 +7,7 @@ import { type NameAuthority, nodeNames, valueNames } from './name-authority.js'
 import { NodeList } from './node-list.js'
 import { renameReads, replaceName } from './rename.js'
 import { topologicalOrder } from './topological-order.js'
+import { mapSubgraphs } from './walk.js'
 
 /** A node to be made. */
 export interface NodeSpec {
@@ -41,6 +42,8 @@ export function editGraph(model: Model): GraphEditor {
  */
 export class GraphEditor implements GraphIndex {
   private readonly model: Model
+  /** The editor of the graph around a body. */
+  private readonly outer: GraphEditor | undefined
   private readonly list: NodeList
   private readonly names: NameAuthority
   private readonly nodeNames: NameAuthority
@@ -51,12 +54,13 @@ export class GraphEditor implements GraphIndex {
   /** For each graph output, the value it shows: its own name until uses are replaced. */
   private sources: Map<string, string>
 
-  constructor(model: Model) {
+  constructor(model: Model, outer?: GraphEditor) {
     const { graph } = model
     this.model = model
+    this.outer = outer
     this.list = new NodeList(graph.nodes)
-    this.names = valueNames(graph)
-    this.nodeNames = nodeNames(graph)
+    this.names = outer?.names ?? valueNames(graph)
+    this.nodeNames = outer?.nodeNames ?? nodeNames(graph)
     this.initializers = new Map(graph.initializers)
     this.values = declarations({ ...graph, inputs: [], outputs: [] })
     this.inputs = graph.inputs
@@ -99,16 +103,21 @@ export class GraphEditor implements GraphIndex {
     return this.initializers.get(value)
   }
 
+  /** In a body also a constant of a graph around it. */
   constant(value: string): Tensor | undefined {
     if (this.isGraphInput(value)) return undefined
-    return this.initializers.get(value) ?? constantTensor(this.producer(value))
+    const own = this.initializers.get(value)
+    if (own !== undefined) return own
+    const producer = this.producer(value)
+    return producer === undefined ? this.outer?.constant(value) : constantTensor(producer)
   }
 
   value(name: string): Value | undefined {
     return (
       this.inputs.find((input) => input.name === name) ??
       this.outputs.find((output) => output.name === name) ??
-      this.values.get(name)
+      this.values.get(name) ??
+      this.outer?.value(name)
     )
   }
 
@@ -183,6 +192,22 @@ export class GraphEditor implements GraphIndex {
     }
     if (options.graphOutputs === false) return
     for (const [output, source] of this.sources) if (source === value) this.sources.set(output, by)
+  }
+
+  /**
+   * Edits the bodies of If, Loop and Scan in a node: `edit` gets an editor for each, which shares
+   * this one's names and sees the constants around it. Bodies inside a body are `edit`'s business.
+   * Returns the node as it is now.
+   */
+  editBodies(node: Node, edit: (body: GraphEditor) => void): Node {
+    const old = this.require(node)
+    const changed = mapSubgraphs(old, (graph) => {
+      const body = new GraphEditor({ ...this.model, graph }, this)
+      edit(body)
+      const after = body.finish().graph
+      return isSame(graph, after) ? graph : after
+    })
+    return changed === old ? old : this.updateNode(old, { attributes: changed.attributes })
   }
 
   // Values.
@@ -312,4 +337,13 @@ export class GraphEditor implements GraphIndex {
     }
     this.replaceUses(from, to)
   }
+}
+
+function isSame(before: Graph, after: Graph): boolean {
+  return (
+    before.nodes.length === after.nodes.length &&
+    before.nodes.every((node, i) => node === after.nodes[i]) &&
+    before.initializers.size === after.initializers.size &&
+    [...before.initializers.keys()].every((name) => after.initializers.has(name))
+  )
 }

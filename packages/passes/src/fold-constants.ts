@@ -166,6 +166,7 @@ function sourceBytes(value: string, part: ConstantPart): number {
     seen.add(name)
     const data = part.leaves.get(name)?.data
     if (data?.kind === 'bytes') bytes += data.bytes.length
+    if (data?.kind === 'external') bytes += data.length
     open.push(...(part.producers.get(name)?.inputs ?? []))
   }
   return bytes

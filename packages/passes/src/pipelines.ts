@@ -8,6 +8,7 @@ import { foldBatchNorm } from './fold-batch-norm.js'
 import { foldConstants } from './fold-constants.js'
 import { foldPad } from './fold-pad.js'
 import { freezeInitializers } from './freeze-initializers.js'
+import { hoistConstants } from './hoist-constants.js'
 import { inlineFunctions } from './inline-functions.js'
 import { learnShapes } from './learn-shapes.js'
 import { matMulToGemm } from './matmul-to-gemm.js'
@@ -75,6 +76,8 @@ export function plainPasses(options: Pick<PrepareOptions, 'widenFloat16'> = {}):
     // Before constants are looked for: a listed initializer is none.
     freezeInitializers(),
     extractConstants(),
+    // Weights of bodies are constants like any other, and folded as such.
+    hoistConstants(),
     // Before shapes are learned: they are learned with types.
     ...(options.widenFloat16 === true ? [widenFloat16()] : []),
   ]
