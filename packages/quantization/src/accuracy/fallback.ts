@@ -62,8 +62,10 @@ async function gallop(
   ranking: readonly string[],
   ask: Ask,
 ): Promise<[number, Attempt | undefined]> {
+  // With every layer in float nothing would be left.
+  const most = ranking.length - 1
   let below = 0
-  for (let count = 1; below < ranking.length; count = Math.min(count * 2, ranking.length)) {
+  for (let count = 1; below < most; count = Math.min(count * 2, most)) {
     const attempt = await ask(ranking.slice(0, count))
     if (attempt?.verdict.met === true) return [below, attempt]
     below = count
