@@ -1,7 +1,7 @@
 // Measures both models beside each other: latency, size, work, memory, and the error per layer.
 import type { Model } from '@pare/graph'
 import type { InferenceRuntime, SessionOptions } from '@pare/inference'
-import { decodeModel, encodeModel } from '@pare/onnx'
+import { encodeModel } from '@pare/onnx'
 import type { ShapeOf } from '@pare/ops'
 import { learnShapes } from '@pare/passes'
 
@@ -12,6 +12,7 @@ import { matchTensors } from './layers/match-tensors.js'
 import { type LayerError, measureLayers } from './layers/measure-layers.js'
 import type { MemoryUse } from './memory/memory-probe.js'
 import { countMacs, modelFacts } from './model/model-facts.js'
+import { modelOf } from './model/model-source.js'
 import type { ModelMeasurements } from './result.js'
 import { bindInputs, report, servedBatchSize, servedFeeds, type Setting } from './setting.js'
 import { measureSize } from './size.js'
@@ -19,16 +20,26 @@ import { measureSize } from './size.js'
 const DEFAULT_LAYER_SAMPLES = 8
 
 export interface MeasuredModels {
-  readonly latency: LatencyComparison
   readonly original: ModelMeasurements
   readonly result: ModelMeasurements
 }
 
-export async function measureModels(setting: Setting, sessions: Sessions): Promise<MeasuredModels> {
+export async function compareLatency(
+  setting: Setting,
+  sessions: Sessions,
+): Promise<LatencyComparison> {
+  report(setting.options, 1, 'latency')
+  return measureLatency(sessions, await servedFeeds(setting), setting.options.latency)
+}
+
+/** Of the sessions only the description is used: released, they do not add to memory. */
+export async function measureModels(
+  setting: Setting,
+  sessions: Sessions,
+  latency: LatencyComparison,
+): Promise<MeasuredModels> {
   const { options, models } = setting
-  report(options, 1, 'latency')
   const feeds = await servedFeeds(setting)
-  const latency = await measureLatency(sessions, feeds, options.latency)
   report(options, 2, 'memory and size')
   const measure = async (which: 'original' | 'result'): Promise<ModelMeasurements> => {
     const ownFeeds = feedsFor(sessions[which], feeds)
@@ -43,12 +54,16 @@ export async function measureModels(setting: Setting, sessions: Sessions): Promi
       memory: await memoryOf(setting, which, sessions),
     }
   }
-  return { latency, original: await measure('original'), result: await measure('result') }
+  return { original: await measure('original'), result: await measure('result') }
 }
 
 /** Shapes in the model as it stands, hence without optimization. */
 async function shapesOf(model: Model, runtime: InferenceRuntime, feeds: Feeds): Promise<ShapeOf> {
-  const session: SessionOptions = { optimization: 'none', intraOpThreads: 1, memoryArena: false }
+  const session: SessionOptions = {
+    ...{ optimization: 'none', intraOpThreads: 1, memoryArena: false },
+    // It runs once: packing the weights would take longer, and as much memory again.
+    config: { 'session.disable_prepacking': '1' },
+  }
   const open = (opened: Model) => runtime.createSession(encodeModel(opened), session)
   const shapes = await learnShapes(model, open, feeds)
   return (value) => shapes.get(value)?.dims
@@ -70,7 +85,7 @@ export async function compareLayers(setting: Setting): Promise<readonly LayerErr
   const { layers, runtime } = options
   if (layers === undefined) return []
   report(options, 3, 'error per layer')
-  const prepared = decodeModel(layers.prepared)
+  const prepared = modelOf(layers.prepared)
   const feeds = await servedFeeds(
     setting,
     setting.fixedBatchSize ??

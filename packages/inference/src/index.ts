@@ -6,9 +6,10 @@ export {
 } from './cpu-features.js'
 export { availableDevices, type Device } from './devices.js'
 export { errors as inferenceErrors } from './errors.js'
-export type {
-  InferenceRuntime,
-  InferenceSession,
-  SessionOptions,
-  ValueDescription,
+export {
+  type InferenceRuntime,
+  type InferenceSession,
+  type SessionOptions,
+  type ValueDescription,
+  withSessionDefaults,
 } from './runtime.js'

@@ -33,6 +33,7 @@ async function createSession(
   const hostPaths = [
     ...('path' in model ? [model.path] : []),
     ...(options.optimizedModelPath === undefined ? [] : [options.optimizedModelPath]),
+    ...(options.externalDataFolder === undefined ? [] : [options.externalDataFolder]),
   ]
   try {
     const session = await ('path' in model
@@ -78,9 +79,16 @@ export function toOrtOptions(options: SessionOptions): OrtSession.SessionOptions
     ...(options.profileFilePrefix === undefined
       ? {}
       : { enableProfiling: true, profileFilePrefix: options.profileFilePrefix }),
-    extra: nested(options.config ?? {}),
+    extra: nested({
+      ...(options.externalDataFolder === undefined
+        ? {}
+        : { [EXTERNAL_DATA_FOLDER]: options.externalDataFolder }),
+      ...options.config,
+    }),
   }
 }
+
+const EXTERNAL_DATA_FOLDER = 'session.model_external_initializers_file_folder_path'
 
 const LEVELS = { none: 'disabled', basic: 'basic', extended: 'extended', all: 'all' } as const
 

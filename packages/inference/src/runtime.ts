@@ -28,6 +28,19 @@ export interface SessionOptions {
   /** Keep freed activations for the next run (faster); off for memory-bounded work. Default true. */
   readonly memoryArena?: boolean
   readonly device?: 'cpu' | 'cuda'
+  /** Absolute path of the folder that external data of a model given as bytes lies in. */
+  readonly externalDataFolder?: string
+}
+
+/** The same runtime with these options where a caller says nothing else. */
+export function withSessionDefaults(
+  runtime: InferenceRuntime,
+  defaults: SessionOptions,
+): InferenceRuntime {
+  return {
+    ...runtime,
+    createSession: (model, options) => runtime.createSession(model, { ...defaults, ...options }),
+  }
 }
 
 export interface ValueDescription {

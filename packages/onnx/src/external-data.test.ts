@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 
 import { decodeModel } from './decode/decode-model.js'
 import { encodeModelWithExternalData, loadExternalData } from './external-data.js'
+import { piecesOf } from './wire/writer.js'
 
 const ramp = (length: number) => Float32Array.from({ length }, (_, i) => i)
 
@@ -26,7 +27,11 @@ const large = (): Model => {
 
 const written = () => {
   const encoded = encodeModelWithExternalData(large(), 'weights.bin')
-  return { ...encoded, file: Buffer.concat(encoded.model), weights: Buffer.concat(encoded.data) }
+  return {
+    ...encoded,
+    file: Buffer.concat(encoded.model),
+    weights: Buffer.concat([...piecesOf(encoded.data)]),
+  }
 }
 
 describe('external data', () => {

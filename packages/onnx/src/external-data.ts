@@ -3,10 +3,10 @@ import { mapTensors, type Model, tensorsOf } from '@pare/graph'
 import { byteLengthOf, elementCount, type Tensor, type TensorData } from '@pare/tensor'
 
 import { encodeModelChunks } from './encode/encode-model.js'
+import { type ExternalData, laterBytes } from './encode/write-tensor.js'
 import { codecErrors } from './errors.js'
 import { scanErrors } from './scan/errors.js'
-
-type External = Extract<TensorData, { readonly kind: 'external' }>
+import type { Chunk } from './wire/writer.js'
 
 /**
  * Reads `length` bytes from `offset` of the file `location`, a relative path with forward slashes
@@ -45,7 +45,7 @@ export async function loadExternalData(model: Model, readRange: ReadRange): Prom
   })
 }
 
-function checkExternal(tensor: Tensor, data: External): void {
+function checkExternal(tensor: Tensor, data: ExternalData): void {
   const parts = data.location.split('/')
   if (/[\\\0]|^[A-Za-z]:|^$/.test(data.location) || parts[0] === '' || parts.includes('..')) {
     throw scanErrors.external_data_location(`"${data.location}" is not inside the model's folder`)
@@ -66,48 +66,67 @@ export interface ExternalEncodeOptions {
 export interface EncodedWithExternalData {
   /** The .onnx file, in chunks. */
   readonly model: readonly Uint8Array[]
-  /** The file `location`, in chunks: views of the weights and the gaps between them. */
-  readonly data: readonly Uint8Array[]
+  /** The file `location`, in chunks: views of the weights, the gaps between them, and what is fetched. */
+  readonly data: readonly Chunk[]
   /** Size of the file `location` in bytes; 0: there is nothing to write. */
   readonly dataBytes: number
 }
 
 /** So that a runtime can map the weights into memory (onnx.proto: a multiple of the page size). */
-const ALIGNMENT = 4096
+export const DATA_ALIGNMENT = 4096
 
 /**
  * The model as two files: `location` takes the large initializers, of the bodies of If, Loop and
- * Scan too. Nothing large is copied, and neither file is ever in one buffer: write chunk by chunk.
- * Tensors shared by several initializers are written once.
+ * Scan too, and everything that is external already. Nothing large is copied, and neither file is
+ * ever in one buffer: write piece by piece (`piecesOf`). Tensors shared by several initializers are
+ * written once. Throws `tensor_data_not_loaded` for external data whose file is not at hand.
  */
 export function encodeModelWithExternalData(
   model: Model,
   location: string,
   options: ExternalEncodeOptions = {},
 ): EncodedWithExternalData {
-  const minBytes = options.minBytes ?? ALIGNMENT
-  const data: Uint8Array[] = []
-  const places = new Map<Uint8Array, External>()
-  let dataBytes = 0
-  const append = (bytes: Uint8Array): External => {
-    const gap = (ALIGNMENT - (dataBytes % ALIGNMENT)) % ALIGNMENT
-    if (gap > 0) data.push(new Uint8Array(gap))
-    const place: External = {
-      kind: 'external',
-      location,
-      offset: dataBytes + gap,
-      length: bytes.length,
+  const minBytes = options.minBytes ?? DATA_ALIGNMENT
+  const file = new DataFile(location)
+  const slim = mapTensors(model, (tensor, place) => {
+    const { data } = tensor
+    if (data.kind === 'external') {
+      const key = `${data.location}:${data.offset}:${data.length}`
+      return { ...tensor, data: file.place(key, laterBytes(data)) }
     }
-    data.push(bytes)
-    dataBytes += gap + bytes.length
-    places.set(bytes, place)
+    if (place !== 'initializer' || data.kind !== 'bytes') return tensor
+    if (data.bytes.length < minBytes) return tensor
+    return { ...tensor, data: file.place(data.bytes, data.bytes) }
+  })
+  return { model: encodeModelChunks(slim), data: file.chunks, dataBytes: file.bytes }
+}
+
+/** The layout of a file of weights: each begins at a multiple of the alignment, once. */
+class DataFile {
+  readonly chunks: Chunk[] = []
+  bytes = 0
+  readonly #location: string
+  readonly #places = new Map<Uint8Array | string, ExternalData>()
+
+  constructor(location: string) {
+    this.#location = location
+  }
+
+  place(key: Uint8Array | string, chunk: Chunk): ExternalData {
+    const known = this.#places.get(key)
+    if (known !== undefined) return known
+    const gap = (DATA_ALIGNMENT - (this.bytes % DATA_ALIGNMENT)) % DATA_ALIGNMENT
+    if (gap > 0) this.chunks.push(new Uint8Array(gap))
+    this.chunks.push(chunk)
+    const offset = this.bytes + gap
+    this.bytes = offset + chunk.length
+    const place: ExternalData = {
+      kind: 'external',
+      location: this.#location,
+      offset,
+      length: chunk.length,
+    }
+    this.#places.set(key, place)
     return place
   }
-  const slim = mapTensors(model, (tensor, place) => {
-    if (place !== 'initializer' || tensor.data.kind !== 'bytes') return tensor
-    const { bytes } = tensor.data
-    if (bytes.length < minBytes) return tensor
-    return { ...tensor, data: places.get(bytes) ?? append(bytes) }
-  })
-  return { model: encodeModelChunks(slim), data, dataBytes }
 }

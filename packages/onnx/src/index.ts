@@ -4,7 +4,7 @@ export {
   type ReadExternalData,
 } from './bundle/canonicalize-model.js'
 export { decodeModel, type DecodeOptions } from './decode/decode-model.js'
-export { encodeModel, encodeModelChunks } from './encode/encode-model.js'
+export { encodeInlined, encodeModel, encodeModelChunks } from './encode/encode-model.js'
 export { codecErrors } from './errors.js'
 export {
   type EncodedWithExternalData,
@@ -24,3 +24,4 @@ export {
 } from './scan/limits.js'
 export { scanModel, type ScanOptions } from './scan/scan-model.js'
 export type { ScanReport } from './scan/scan-report.js'
+export { type Chunk, type LaterBytes, piecesOf } from './wire/writer.js'

@@ -55,12 +55,16 @@ const STORAGE: Readonly<Record<Exclude<DataType, 'string'>, Storage>> = {
   float6e3m2: { array: Uint8Array, bytes: 1 },
 }
 
-/** The bytes of a tensor. Throws `tensor_data_not_loaded` or `tensor_type_unsupported`. */
+/**
+ * The bytes of a tensor; those of an external one are read from its file, at each call. Throws
+ * `tensor_data_not_loaded` where that file is not at hand, or `tensor_type_unsupported`.
+ */
 export function bytesOf(tensor: Tensor): Uint8Array {
   switch (tensor.data.kind) {
     case 'bytes':
       return tensor.data.bytes
     case 'external':
+      if (tensor.data.read !== undefined) return tensor.data.read(0, tensor.data.length)
       throw errors.tensor_data_not_loaded(
         `the data lies in the external file "${tensor.data.location}"; load it first`,
       )

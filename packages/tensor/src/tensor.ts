@@ -18,6 +18,12 @@ export type TensorData =
       readonly checksum?: string
       /** Further `external_data` entries, which the specification does not know. */
       readonly otherEntries?: readonly { readonly key: string; readonly value: string }[]
+      /**
+       * Reads the bytes from `start` to `end` of this data, both within `length`, anew each time.
+       * Absent where the file is not at hand. Not a part of the model: two tensors that differ in it
+       * alone are equal.
+       */
+      readonly read?: (start: number, end: number) => Uint8Array
     }
 
 /** A constant tensor as it stands in a model. */

@@ -56,6 +56,7 @@ function readSettings(reader: EnvironmentReader): WorkerSettings {
     max: MAX_SECONDS,
   })
   const lease = reader.optionalInteger('PARE_LEASE_SECONDS', { min: 2, max: 3600 })
+  const onnx = reader.optionalInteger('PARE_MAX_ONNX_BYTES', { min: 0, max: 2 ** 31 - 1 })
   const dataDir = reader.text('PARE_DATA_DIR', '')
   return workerSettings({
     device: reader.choice('PARE_DEVICE', ['cpu', 'cuda'], 'cpu'),
@@ -67,6 +68,7 @@ function readSettings(reader: EnvironmentReader): WorkerSettings {
     ...(memory === undefined ? {} : { memoryLimitBytes: memory * MEBIBYTE }),
     ...(stage === undefined ? {} : { stageTimeoutMs: stage * 1000 }),
     ...(inspect === undefined ? {} : { inspectTimeoutMs: inspect * 1000 }),
+    ...(onnx === undefined ? {} : { maxOnnxBytes: onnx }),
     ...(lease === undefined ? {} : leaseSettings(lease)),
   })
 }

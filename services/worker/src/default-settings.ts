@@ -29,6 +29,8 @@ export function workerSettings(known: Partial<WorkerSettings> = {}): WorkerSetti
     // Engines share what is left after the worker, the database and the file cache.
     memoryLimitBytes: Math.max(GIBIBYTE, Math.floor((0.75 * machineMemory()) / concurrency)),
     outputLimitBytes: 16 * GIBIBYTE,
+    // The most that protobuf can hold.
+    maxOnnxBytes: 2 * GIBIBYTE - 1,
     drainMs: 5000,
     webhookAllowCidrs: [],
     ...known,

@@ -65,6 +65,7 @@ export async function runInEngine(run: EngineRun): Promise<EngineEnd> {
         workDir: folder.work,
         threads: settings.threads,
         device: settings.device,
+        maxOnnxBytes: settings.maxOnnxBytes,
       },
       run.onProgress,
     )

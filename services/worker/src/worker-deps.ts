@@ -39,6 +39,8 @@ export interface WorkerSettings {
   readonly inspectTimeoutMs: number
   readonly memoryLimitBytes: number
   readonly outputLimitBytes: number
+  /** A model that would be larger as one .onnx file is kept as an archive of model and weights. */
+  readonly maxOnnxBytes: number
   /** Running stages are handed back within this time after `stop`. */
   readonly drainMs: number
   /** Address ranges that webhooks may reach although they are not public. */

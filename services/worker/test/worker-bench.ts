@@ -128,6 +128,7 @@ export class WorkerBench {
       ringAgainMs: 500,
       stageTimeoutMs: 60_000,
       inspectTimeoutMs: 60_000,
+      maxOnnxBytes: 2 ** 31 - 1,
       memoryLimitBytes: 2 ** 30,
       outputLimitBytes: 2 ** 20,
       drainMs: 5000,

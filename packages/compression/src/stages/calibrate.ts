@@ -1,11 +1,10 @@
 import { calibrate as collect, type StatisticsKind } from '@pare/calibration'
-import { decodeModel } from '@pare/onnx'
 import { observationPoints } from '@pare/quantization'
 
 import type { StepOf } from '../recipe/recipe.js'
 import { withCalibrationBatches } from './calibration-batches.js'
 import type { StageContext, StageResult } from './stage.js'
-import { readInput, writeJson } from './stage-files.js'
+import { readModel, writeJson } from './stage-files.js'
 
 type Params = Pick<StepOf<'quantize_static'>['calibration'], 'samples' | 'stop_below_drift'> & {
   readonly kind: StatisticsKind
@@ -21,7 +20,7 @@ type Params = Pick<StepOf<'quantize_static'>['calibration'], 'samples' | 'stop_b
  */
 export async function calibrate(context: StageContext): Promise<StageResult> {
   const { kind, samples, stop_below_drift: stopBelowDrift } = context.params as unknown as Params
-  const model = decodeModel(await readInput(context, 'model'))
+  const model = await readModel(context, 'model')
   const points = observationPoints(model)
   const statistics = await withCalibrationBatches(context, { model, samples }, (batches, total) =>
     collect({

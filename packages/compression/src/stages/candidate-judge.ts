@@ -6,7 +6,7 @@ import type { Verdict } from '@pare/quantization'
 import type { Metric } from '../job-request.js'
 import type { StageContext } from './stage.js'
 import { openStageData } from './stage-data.js'
-import { readInput } from './stage-files.js'
+import { readStoredModel } from './stage-files.js'
 
 /** How a job judges: as its `evaluate` stage will, so that both come to the same figure. */
 export interface Judging {
@@ -29,7 +29,7 @@ export function candidateJudge(
     try {
       const { drop } = await judgePrimary({
         runtime: context.runtime,
-        original: await readInput(context, 'original'),
+        original: await readStoredModel(context, 'original'),
         result: encodeModel(candidate),
         dataset,
         metric,

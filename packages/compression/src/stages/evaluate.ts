@@ -4,7 +4,8 @@ import { measureMemory } from '@pare/evaluation/node'
 import type { Metric } from '../job-request.js'
 import type { JsonObject, StageContext, StageProgress, StageResult } from './stage.js'
 import { openStageData } from './stage-data.js'
-import { inputOf, readInput, writeJson } from './stage-files.js'
+import { inputOf, readStoredModel, writeJson } from './stage-files.js'
+import { traceRuns } from './trace-runs.js'
 
 interface Params {
   readonly metric: Metric
@@ -27,13 +28,14 @@ export async function evaluate(context: StageContext): Promise<StageResult> {
   try {
     const evaluation = await evaluateModels({
       runtime: context.runtime,
-      original: await readInput(context, 'original'),
-      result: await readInput(context, 'result'),
+      original: await readStoredModel(context, 'original'),
+      result: await readStoredModel(context, 'result'),
       dataset,
       metric,
       ...(output === undefined ? {} : { output }),
       target: { device, threads },
-      layers: { prepared: await readInput(context, 'prepared') },
+      layers: { prepared: await readStoredModel(context, 'prepared') },
+      trace: traceRuns(context),
       measureMemory: ({ model, ...request }) =>
         measureMemory({
           modelPath: inputOf(context, model).path,

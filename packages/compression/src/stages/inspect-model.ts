@@ -1,15 +1,14 @@
-import { mkdir, stat } from 'node:fs/promises'
+import { mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { checkModel, type Model, walkGraphs, walkNodes } from '@pare/graph'
 import type { InferenceSession, ValueDescription } from '@pare/inference'
-import { encodeModelChunks } from '@pare/onnx'
-import { openUpload } from '@pare/onnx/bundle'
+import { type OpenedUpload, openUpload } from '@pare/onnx/bundle'
 import { elementCount } from '@pare/tensor'
 
 import type { ModelDescription, ValueSummary } from '../plan/model-description.js'
-import type { JsonObject, StageContext, StageResult } from './stage.js'
-import { inputOf, writeOutput } from './stage-files.js'
+import type { JsonObject, StageContext, StageOutput, StageResult } from './stage.js'
+import { inputOf, runnable, writeModel } from './stage-files.js'
 import { trialRun } from './trial-run.js'
 
 /**
@@ -17,32 +16,36 @@ import { trialRun } from './trial-run.js'
  * the bytes before any parser, the checker the graph before onnxruntime, and onnxruntime only ever
  * the canonical file.
  *
- * Input `model`: .onnx, or a .zip of one .onnx with its external data. Output `canonical`; the
- * metrics are a ModelDescription.
+ * Input `model`: .onnx, or a .zip of one .onnx with its external data. Output `canonical`, a file as
+ * `writeModel` makes it; the metrics are a ModelDescription.
  */
 export async function inspectModel(context: StageContext): Promise<StageResult> {
   const directory = join(context.workDir, 'upload')
   await mkdir(directory)
-  const { model: canonical } = await openUpload({ path: inputOf(context, 'model').path, directory })
-  checkModel(canonical)
-  const output = await writeOutput(
-    context,
-    { role: 'canonical', fileName: 'canonical.onnx', mediaType: 'application/onnx' },
-    encodeModelChunks(canonical),
-  )
+  const upload = await openUpload({ path: inputOf(context, 'model').path, directory })
+  const output = writeCanonical(context, upload)
+  await rm(directory, { recursive: true })
   context.onProgress({ done: 1, total: 2, unit: 'steps', message: 'loading in onnxruntime' })
-  const session = await context.runtime.createSession(
-    { path: output.path },
-    { intraOpThreads: context.threads },
-  )
+  const session = await context.runtime.createSession(runnable(output), {
+    intraOpThreads: context.threads,
+  })
   const { size } = await stat(output.path)
   const description = {
-    ...describe(canonical, session),
+    ...describe(upload.model, session),
     size_bytes: size,
     trial_run: await trialRun(session, context.seed),
   } satisfies ModelDescription
   await session.release()
   return { outputs: [output], metrics: description as unknown as JsonObject }
+}
+
+function writeCanonical(context: StageContext, { model, close }: OpenedUpload): StageOutput {
+  try {
+    checkModel(model)
+    return writeModel(context, model, 'canonical')
+  } finally {
+    close()
+  }
 }
 
 function describe(

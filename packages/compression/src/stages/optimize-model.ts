@@ -5,6 +5,17 @@ import type { Optimize } from '@pare/quantization'
 
 import type { StageContext } from './stage.js'
 
+const WEIGHTS_NAME = 'optimized.bin'
+
+/**
+ * Nobody reads the weights of an optimized model, so large ones go to a file beside it: one .onnx file
+ * could not hold more than 2 GiB.
+ */
+export const OPTIMIZED_WITHOUT_WEIGHTS = {
+  'session.optimized_model_external_initializers_file_name': WEIGHTS_NAME,
+  'session.optimized_model_external_initializers_min_size_in_bytes': String(1 << 20),
+}
+
 /** Lets onnxruntime optimize a model and reads what it made of it. */
 export function optimizeWith(context: StageContext): Optimize {
   const path = join(context.workDir, 'optimized.onnx')
@@ -12,10 +23,13 @@ export function optimizeWith(context: StageContext): Optimize {
     const session = await context.runtime.createSession(model, {
       intraOpThreads: context.threads,
       optimizedModelPath: path,
+      // It computes nothing, so weights need not be packed for it.
+      config: { ...OPTIMIZED_WITHOUT_WEIGHTS, 'session.disable_prepacking': '1' },
     })
     await session.release()
     const optimized = await readFile(path)
     await rm(path)
+    await rm(join(context.workDir, WEIGHTS_NAME), { force: true })
     return optimized
   }
 }

@@ -1,9 +1,8 @@
-import { decodeModel, encodeModelChunks } from '@pare/onnx'
 import { quantizeDynamic as quantize, type TargetIsa } from '@pare/quantization'
 
 import type { StepOf } from '../recipe/recipe.js'
 import type { StageContext, StageResult } from './stage.js'
-import { readInput, writeJson, writeModel } from './stage-files.js'
+import { readModel, writeJson, writeModel } from './stage-files.js'
 
 type Params = Omit<StepOf<'quantize_dynamic'>, 'type'> & { readonly isa: TargetIsa }
 
@@ -15,7 +14,7 @@ type Params = Omit<StepOf<'quantize_dynamic'>, 'type'> & { readonly isa: TargetI
 export async function quantizeDynamic(context: StageContext): Promise<StageResult> {
   const params = context.params as unknown as Params
   const { op_types_to_quantize: opTypes } = params
-  const { model, layers, diagnostics } = quantize(decodeModel(await readInput(context, 'model')), {
+  const { model, layers, diagnostics } = quantize(await readModel(context, 'model'), {
     weightType: params.weight_type,
     perChannel: params.per_channel,
     reduceRange: params.reduce_range,
@@ -26,7 +25,7 @@ export async function quantizeDynamic(context: StageContext): Promise<StageResul
   const integers = layers.filter(({ decision }) => decision === 'integer')
   return {
     outputs: [
-      await writeModel(context, encodeModelChunks(model)),
+      writeModel(context, model),
       await writeJson(context, 'decisions', { layers, diagnostics }),
     ],
     metrics: {

@@ -1,7 +1,6 @@
 import type { Feeds } from '@pare/calibration'
 import type { Batch } from '@pare/datasets'
 import type { Model } from '@pare/graph'
-import { decodeModel, encodeModelChunks } from '@pare/onnx'
 import {
   collectGrams,
   gramPoints,
@@ -13,7 +12,7 @@ import {
 import type { StepOf } from '../recipe/recipe.js'
 import { withCalibrationBatches } from './calibration-batches.js'
 import type { StageContext, StageResult } from './stage.js'
-import { readInput, readShapes, writeJson, writeModel } from './stage-files.js'
+import { readModel, readShapes, writeJson, writeModel } from './stage-files.js'
 
 type Params = Omit<StepOf<'quantize_weights'>, 'type'>
 
@@ -27,7 +26,7 @@ type Params = Omit<StepOf<'quantize_weights'>, 'type'>
 export async function quantizeWeights(context: StageContext): Promise<StageResult> {
   const params = context.params as unknown as Params
   const options = toOptions(params)
-  const source = decodeModel(await readInput(context, 'model'))
+  const source = await readModel(context, 'model')
   const grams = await gramsFor(context, source, params)
   const { model, layers, diagnostics } = await quantize(source, options, {
     shapes: await readShapes(context),
@@ -36,7 +35,7 @@ export async function quantizeWeights(context: StageContext): Promise<StageResul
   })
   return {
     outputs: [
-      await writeModel(context, encodeModelChunks(model)),
+      writeModel(context, model),
       await writeJson(context, 'decisions', { layers, diagnostics }),
     ],
     metrics: { layers: layers.length, diagnostics: diagnostics.length },

@@ -1,7 +1,12 @@
 // How a stage reads its inputs and writes its outputs.
-import { readFile, writeFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { link, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import type { ModelSource } from '@pare/evaluation'
+import type { Model } from '@pare/graph'
+import { encodeModel } from '@pare/onnx'
+import { isBundle, openModelFile, planModelFile } from '@pare/onnx/bundle'
 import type { ValueShape, ValueShapes } from '@pare/passes'
 
 import { errors } from '../errors.js'
@@ -16,8 +21,30 @@ export function inputOf(context: StageContext, role: string): StageInput {
   })
 }
 
-export async function readInput(context: StageContext, role: string): Promise<Uint8Array> {
-  return readFile(inputOf(context, role).path)
+/**
+ * The model of an input. The weights of a bundle stay in its file, which gets a name in the work
+ * folder, where sessions of `context.runtime` find it.
+ */
+export async function readModel(context: StageContext, role: string): Promise<Model> {
+  const { path } = inputOf(context, role)
+  return openModelFile(isBundle(path) ? await enter(context, role) : path).model
+}
+
+/** Gives an input another name, in the work folder; it may have it already. */
+async function enter(context: StageContext, role: string): Promise<string> {
+  const path = join(context.workDir, `${role}.bundle`)
+  await link(inputOf(context, role).path, path).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  })
+  return path
+}
+
+/** The model of an input for an evaluation, which runs it and looks at the file as it is. */
+export async function readStoredModel(context: StageContext, role: string): Promise<ModelSource> {
+  const { path } = inputOf(context, role)
+  if (!isBundle(path)) return readFile(path)
+  const model = await readModel(context, role)
+  return { model, session: encodeModel(model), pieces: () => createReadStream(path) }
 }
 
 /** Reads a JSON input that an earlier stage wrote; its form is that stage's promise. */
@@ -35,12 +62,25 @@ export async function writeOutput(
   return { role: output.role, path, mediaType: output.mediaType }
 }
 
-export async function writeModel(
-  context: StageContext,
-  chunks: Iterable<Uint8Array>,
-): Promise<StageOutput> {
-  const output = { role: 'model', fileName: 'model.onnx', mediaType: ONNX_MEDIA_TYPE }
-  return writeOutput(context, output, chunks)
+/** Writes the model as an .onnx file, or as a bundle when it is too large for one. */
+export function writeModel(context: StageContext, model: Model, role = 'model'): StageOutput {
+  const { maxOnnxBytes } = context
+  const plan = planModelFile(model, maxOnnxBytes === undefined ? {} : { maxOnnxBytes })
+  const { extension, mediaType } = MODEL_FORMATS[plan.format]
+  const path = join(context.workDir, `${role}.${extension}`)
+  plan.write(path)
+  return { role, path, mediaType }
+}
+
+const MODEL_FORMATS = {
+  onnx: { extension: 'onnx', mediaType: 'application/onnx' },
+  bundle: { extension: 'zip', mediaType: 'application/zip' },
+} as const
+
+/** What a session is made of, for a model that `writeModel` wrote. */
+export function runnable({ path, mediaType }: StageOutput): Uint8Array | { readonly path: string } {
+  const isArchive = mediaType === MODEL_FORMATS.bundle.mediaType
+  return isArchive ? encodeModel(openModelFile(path).model) : { path }
 }
 
 export async function writeJson(
@@ -51,8 +91,6 @@ export async function writeJson(
   const output = { role, fileName: `${role}.json`, mediaType: 'application/json' }
   return writeOutput(context, output, JSON.stringify(value))
 }
-
-const ONNX_MEDIA_TYPE = 'application/onnx'
 
 /** Types and dimensions of the values of the prepared model, as `prepare` learned them. */
 export async function readShapes(context: StageContext): Promise<ValueShapes> {

@@ -50,6 +50,9 @@ export interface StageContext {
   /** Threads for heavy work; latency is measured at the target's own number. */
   readonly threads: number
   readonly device: 'cpu' | 'cuda'
+  /** A model that would be larger as one .onnx file is written as a bundle. Default 2 GiB - 1. */
+  readonly maxOnnxBytes?: number
+  /** Sessions find the external data of a model in `workDir`. */
   readonly runtime: InferenceRuntime
   readonly onProgress: (progress: StageProgress) => void
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 import { CodedError } from '@pare/errors'
 import { model } from '@pare/graph/testing'
+import { withSessionDefaults } from '@pare/inference'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
 import { encodeModel } from '@pare/onnx'
 import { tensorFromFloat32 } from '@pare/tensor'
@@ -43,7 +44,7 @@ async function runStage(
     workDir,
     threads: 1,
     device: 'cpu',
-    runtime: onnxRuntime(),
+    runtime: withSessionDefaults(onnxRuntime(), { externalDataFolder: workDir }),
     onProgress: () => undefined,
   })
 }

@@ -1,7 +1,7 @@
 // The error of a quantized model layer by layer: both models run on the same samples, and tensors
 // that stand for each other are compared. A few tensors at a time, so that memory stays bounded.
 import type { Model } from '@pare/graph'
-import type { InferenceRuntime, InferenceSession, SessionOptions } from '@pare/inference'
+import type { InferenceRuntime, SessionOptions } from '@pare/inference'
 import { encodeModel } from '@pare/onnx'
 import type { ShapeOf } from '@pare/ops'
 import { withOutputs } from '@pare/passes'
@@ -38,7 +38,7 @@ export interface MeasureLayersOptions {
   readonly batches: readonly Readonly<Record<string, RuntimeTensor>>[]
   /** Options of the sessions; the target's. */
   readonly session?: SessionOptions
-  /** Bytes of tensors to hold at a time, both models together. Default 64 MiB. */
+  /** Bytes of tensors to hold at a time, both models together, for each batch. Default 64 MiB. */
   readonly budgetBytes?: number
 }
 
@@ -83,23 +83,17 @@ async function measureGroup(
   const { runtime, session = {}, batches } = options
   const originalNames = [...new Set(group.map((pair) => pair.original))]
   const resultNames = [...new Set(group.map((pair) => pair.result))]
-  const original = await observe(options.original, originalNames, { runtime, session })
-  const result = await observe(options.result, resultNames, { runtime, session })
+  // One after the other, and not both at a time: they may be large.
+  const originals = await runOn(options.original, originalNames, { runtime, session, batches })
+  const results = await runOn(options.result, resultNames, { runtime, session, batches })
   const sums = new Map<TensorPair, FidelitySums>()
-  try {
-    for (const feeds of batches) {
-      const originals = await original.run(feedsFor(original, feeds), originalNames)
-      const results = await result.run(feedsFor(result, feeds), resultNames)
-      for (const pair of group) {
-        const [x, y] = [originals[pair.original], results[pair.result]]
-        if (x === undefined || y === undefined || !areComparable(x, y)) continue
-        const part = compareTensors(pair.original, x, y)
-        sums.set(pair, mergeFidelity(sums.get(pair) ?? NO_FIDELITY, part))
-      }
+  for (const batch of batches.keys()) {
+    for (const pair of group) {
+      const [x, y] = [originals[batch]?.[pair.original], results[batch]?.[pair.result]]
+      if (x === undefined || y === undefined || !areComparable(x, y)) continue
+      const part = compareTensors(pair.original, x, y)
+      sums.set(pair, mergeFidelity(sums.get(pair) ?? NO_FIDELITY, part))
     }
-  } finally {
-    await original.release()
-    await result.release()
   }
   return [...sums].map(([pair, sum]) => describe(pair, sum))
 }
@@ -125,11 +119,23 @@ function isFloat({ dataType }: RuntimeTensor): boolean {
   return dataType.startsWith('float') || dataType === 'bfloat16'
 }
 
-/** A session that can return these values. */
-async function observe(
+type Outputs = Readonly<Record<string, RuntimeTensor>>
+
+/** These values of the model, for each batch. */
+async function runOn(
   model: Model,
   names: readonly string[],
-  { runtime, session }: { readonly runtime: InferenceRuntime; readonly session: SessionOptions },
-): Promise<InferenceSession> {
-  return runtime.createSession(encodeModel(withOutputs(model, names)), session)
+  options: Pick<MeasureLayersOptions, 'runtime' | 'batches'> & { readonly session: SessionOptions },
+): Promise<readonly Outputs[]> {
+  const bytes = encodeModel(withOutputs(model, names))
+  const session = await options.runtime.createSession(bytes, options.session)
+  try {
+    const outputs: Outputs[] = []
+    for (const feeds of options.batches) {
+      outputs.push(await session.run(feedsFor(session, feeds), names))
+    }
+    return outputs
+  } finally {
+    await session.release()
+  }
 }

@@ -13,7 +13,7 @@ export interface MemoryUse {
 
 export interface MemoryProbe {
   readonly runtime: InferenceRuntime
-  readonly modelPath: string
+  readonly model: Uint8Array | { readonly path: string }
   readonly feeds: Readonly<Record<string, RuntimeTensor>>
   readonly session: SessionOptions
   readonly runs: number
@@ -21,10 +21,10 @@ export interface MemoryProbe {
   readonly readMemory: () => { readonly residentBytes: number; readonly peakBytes: number }
 }
 
-/** Loads the model from its file, runs it `runs` times, and says what that took. */
+/** Loads the model, runs it `runs` times, and says what that took. */
 export async function probeMemory(probe: MemoryProbe): Promise<MemoryUse> {
   const before = probe.readMemory().residentBytes
-  const session = await probe.runtime.createSession({ path: probe.modelPath }, probe.session)
+  const session = await probe.runtime.createSession(probe.model, probe.session)
   for (let run = 0; run < probe.runs; run++) await session.run(probe.feeds)
   const { peakBytes } = probe.readMemory()
   await session.release()

@@ -1,11 +1,14 @@
 // The probe process: takes one request over IPC, measures, replies, ends.
 // eslint-disable-next-line no-restricted-imports -- a process of its own, which reads its own peak
 import { readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 import { openDataset } from '@pare/datasets'
 import { openFile } from '@pare/datasets/node'
 import { coerceError } from '@pare/errors'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
+import { encodeModel } from '@pare/onnx'
+import { isBundle, openModelFile } from '@pare/onnx/bundle'
 
 import { probeMemory } from './memory-probe.js'
 import type { MemoryProbeReply, MemoryProbeRequest } from './node.js'
@@ -34,13 +37,20 @@ async function measure(request: MemoryProbeRequest): Promise<MemoryProbeReply> {
   const first = await batches.next()
   await file.close()
   if (first.done) return { failure: 'the data set has no sample' }
+  const model = openModel(modelPath)
+  const options = { ...session, externalDataFolder: dirname(modelPath) }
   // What the runtime itself takes on first use is not the model's.
-  await warmUpRuntime(runtime, session)
+  await warmUpRuntime(runtime, options)
   resetPeak()
   const { feeds } = first.value
   return {
-    memory: await probeMemory({ runtime, modelPath, feeds, session, runs, readMemory }),
+    memory: await probeMemory({ runtime, model, feeds, session: options, runs, readMemory }),
   }
+}
+
+/** A bundle's weights stay in it, in the folder that the session is told. */
+function openModel(path: string): Uint8Array | { readonly path: string } {
+  return isBundle(path) ? encodeModel(openModelFile(path).model) : { path }
 }
 
 /** Linux counts the peak per process image; `ru_maxrss` would include the parent's before exec. */

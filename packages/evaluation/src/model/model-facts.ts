@@ -24,7 +24,7 @@ export function modelFacts(model: Model): ModelFacts {
     weights += elementCount(tensor.dims)
     zeros += countZeros(tensor, zeroPoint)
   }
-  const opTypes = countOps(model)
+  const opTypes = opTypesOf(model)
   return {
     parameters,
     sparsity: weights === 0 ? 0 : zeros / weights,
@@ -79,7 +79,7 @@ function axisOf(node: Node): number {
 
 /** Indices, shapes and texts are no weights. */
 function isWeight({ dataType, data }: Tensor): boolean {
-  return data.kind === 'bytes' && !/^(u?int(32|64)|bool|string|complex)/.test(dataType)
+  return data.kind !== 'strings' && !/^(u?int(32|64)|bool|string|complex)/.test(dataType)
 }
 
 function countZeros(tensor: Tensor, zeroPoint: ZeroPoint | undefined): number {
@@ -103,7 +103,8 @@ function zeroLookup(tensor: Tensor, zeroPoint: ZeroPoint | undefined): (index: n
   return (index) => zeros[Math.floor(index / inner) % zeros.length]!
 }
 
-function countOps(model: Model): Record<string, number> {
+/** Nodes by operator, as `ModelFacts` has them, without looking at weights. */
+export function opTypesOf(model: Model): Readonly<Record<string, number>> {
   const counts = new Map<string, number>()
   for (const { opType, domain } of walkNodes(model.graph, { subgraphs: 'visit' })) {
     const name = domain === '' ? opType : `${domain}::${opType}`

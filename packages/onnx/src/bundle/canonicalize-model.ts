@@ -1,6 +1,7 @@
 /**
  * Brings a model into the one form in which it is hashed, stored and given to onnxruntime:
- * 1. external data is inlined, so no path of the upload survives;
+ * 1. external data is inlined, so no path of the upload survives; large initializers are to be
+ *    inlined when the model is written (`encodeInlined`), so that they need not be in memory;
  * 2. metadata, training information, device placements and long documentation are dropped;
  * 3. imports of domains that nothing uses are dropped (onnxruntime refuses unknown ones).
  */
@@ -20,6 +21,8 @@ export type ReadExternalData = (location: string, offset: number, length: number
 
 export interface CanonicalizeOptions {
   readonly readExternalData?: ReadExternalData
+  /** External initializers from this size on are read when their bytes are wanted. Default: none. */
+  readonly minLaterBytes?: number
   /** Longest documentation text that is kept, in UTF-16 units. */
   readonly maxDocStringLength?: number
 }
@@ -42,10 +45,12 @@ export function canonicalizeModel(model: Model, options: CanonicalizeOptions = {
 
 class CanonicalForm {
   readonly #readExternalData: ReadExternalData
+  readonly #minLaterBytes: number
   readonly #maxDocStringLength: number
 
   constructor(options: CanonicalizeOptions) {
     this.#maxDocStringLength = options.maxDocStringLength ?? DEFAULT_DOC_STRING_LENGTH
+    this.#minLaterBytes = options.minLaterBytes ?? Infinity
     this.#readExternalData =
       options.readExternalData ??
       ((location) => {
@@ -68,7 +73,7 @@ class CanonicalForm {
       inputs: graph.inputs.map((value) => this.value(value)),
       outputs: graph.outputs.map((value) => this.value(value)),
       valueInfo: graph.valueInfo.map((value) => this.value(value)),
-      initializers: mapValues(graph.initializers, (tensor) => this.tensor(tensor)),
+      initializers: mapValues(graph.initializers, (tensor) => this.initializer(tensor)),
       sparseInitializers: graph.sparseInitializers.map((sparse) => this.sparseTensor(sparse)),
       metadataProps: [],
     }
@@ -118,6 +123,17 @@ class CanonicalForm {
       default:
         return attribute
     }
+  }
+
+  initializer(tensor: Tensor): Tensor {
+    const { data } = tensor
+    if (data.kind !== 'external' || data.length < this.#minLaterBytes) return this.tensor(tensor)
+    const { docString, ...rest } = without(tensor, 'metadataProps')
+    const { location, offset, length } = data
+    const read = (start: number, end: number) =>
+      this.#readExternalData(location, offset + start, end - start)
+    const later = { kind: 'external', location, offset, length, read } as const
+    return { ...rest, ...this.doc(docString), data: later }
   }
 
   tensor(tensor: Tensor): Tensor {

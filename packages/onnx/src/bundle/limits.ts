@@ -10,7 +10,7 @@ export interface BundleLimits {
 
 export const DEFAULT_BUNDLE_LIMITS: BundleLimits = {
   maxEntries: 1_024,
-  maxInflatedBytes: 4 * 2 ** 30,
+  maxInflatedBytes: 16 * 2 ** 30,
   maxRatio: 200,
   ratioFloorBytes: 16 * 2 ** 20,
 }

@@ -21,10 +21,15 @@ export interface OpenUploadOptions {
 }
 
 export interface OpenedUpload {
-  /** Canonical: without external data; hash and run what `encodeModel` makes of it. */
+  /** Canonical; hash and run what `planModelFile` makes of it. Large weights are read then. */
   readonly model: Model
   readonly report: ScanReport
+  /** Closes the files of the upload, when the model has been written. */
+  readonly close: () => void
 }
+
+/** External initializers smaller than this are loaded at once. */
+const MIN_LATER_BYTES = 1 << 16
 
 /**
  * Nothing but this code has read the upload when it returns: the scanner accepted every byte before
@@ -36,21 +41,26 @@ export async function openUpload(options: OpenUploadOptions): Promise<OpenedUplo
   const { path, directory, limits = {}, policy = {} } = options
   const bundle = await extractBundle({ path, directory, limits })
   const files = openFiles(bundle)
+  const close = () => {
+    files.model.close()
+    for (const file of files.members.values()) file.close()
+  }
   try {
     const members = new Map([...files.members].map(([name, file]) => [name, file.source.size]))
     const report = scanModel(files.model.source, { limits, policy, members })
     const decoded = decodeModel(files.model.readRange(0, files.model.source.size))
     const model = canonicalizeModel(decoded, {
+      minLaterBytes: MIN_LATER_BYTES,
       readExternalData: (location, offset, length) => {
         const member = files.members.get(location)
         if (member === undefined) throw scanErrors.external_data_missing(`'${location}'`)
         return member.readRange(offset, length)
       },
     })
-    return { model, report }
-  } finally {
-    files.model.close()
-    for (const file of files.members.values()) file.close()
+    return { model, report, close }
+  } catch (error) {
+    close()
+    throw error
   }
 }
 

@@ -46,7 +46,7 @@ function openWithoutLinks(path: string): number {
   }
 }
 
-function fileSource(fd: number, size: number): ByteSource {
+export function fileSource(fd: number, size: number): ByteSource {
   return {
     size,
     read: (offset, length) => {
@@ -56,7 +56,7 @@ function fileSource(fd: number, size: number): ByteSource {
   }
 }
 
-function readRange(fd: number, offset: number, length: number): Uint8Array {
+export function readRange(fd: number, offset: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length)
   for (let filled = 0; filled < length;) {
     // One read of the system ends below 2 GiB.

@@ -1,6 +1,6 @@
 /**
  * Lists the files of a model archive under rules for hostile archives:
- * 1. plain files and folders only, stored or deflated, not encrypted, one part, no zip64;
+ * 1. plain files and folders only, stored or deflated, not encrypted, one part;
  * 2. all files stand in one folder; their names are letters, digits, '.', '_', '-', differ by more
  *    than case, and name no archive; what macOS adds (`__MACOSX/`, `.DS_Store`) is left out;
  * 3. entries lie apart from each other, so that no byte is inflated twice.
@@ -26,10 +26,19 @@ export interface ZipEntry {
 const END_SIGNATURE = 0x06054b50
 const ENTRY_SIGNATURE = 0x02014b50
 const LOCAL_SIGNATURE = 0x04034b50
+const ZIP64_END_SIGNATURE = 0x06064b50
+const ZIP64_LOCATOR_SIGNATURE = 0x07064b50
 const END_BYTES = 22
 const ENTRY_BYTES = 46
 const LOCAL_BYTES = 30
+const ZIP64_END_BYTES = 56
+const ZIP64_LOCATOR_BYTES = 20
+const ZIP64_FIELD = 0x0001
+/** Stands where the number is in the zip64 record or field. */
+const ELSEWHERE = 0xffff_ffff
 const MAX_COMMENT_BYTES = 0xffff
+/** Room for many thousand entries with long names; it is read in one piece. */
+const MAX_DIRECTORY_BYTES = 64 * 2 ** 20
 const ENCRYPTED_FLAGS = 0x2041
 const UNIX = 3
 const REGULAR_FILE = 0x8
@@ -69,14 +78,46 @@ function findEnd(source: ByteSource): DirectoryEnd {
     const entries = tail.getUint16(at + 10, true)
     const bytes = tail.getUint32(at + 12, true)
     const offset = tail.getUint32(at + 16, true)
-    if (entries === 0xffff || offset === 0xffff_ffff) throw needsZip64()
+    if (entries === 0xffff || offset === ELSEWHERE || bytes === ELSEWHERE) {
+      return findZip64End(source, source.size - tailBytes + at)
+    }
     if (tail.getUint32(at + 4, true) !== 0 || tail.getUint16(at + 8, true) !== entries) {
       throw invalid('it is one part of a split archive')
     }
     if (offset + bytes > source.size) throw invalid('it is cut off')
+    if (bytes > MAX_DIRECTORY_BYTES) throw invalid('its directory is too long')
     return { entries, bytes, offset }
   }
   throw invalid('it has no directory at its end: it was cut off')
+}
+
+/** The end of an archive beyond 4 GiB or 65,535 entries; `end` is where its plain end begins. */
+function findZip64End(source: ByteSource, end: number): DirectoryEnd {
+  const locatorOffset = end - ZIP64_LOCATOR_BYTES
+  if (locatorOffset < ZIP64_END_BYTES) throw invalid('its zip64 record is missing')
+  const locator = read(source, locatorOffset, ZIP64_LOCATOR_BYTES)
+  if (locator.getUint32(0, true) !== ZIP64_LOCATOR_SIGNATURE) {
+    throw invalid('its zip64 record is missing')
+  }
+  const start = uint64(locator, 8)
+  if (start + ZIP64_END_BYTES > locatorOffset) throw invalid('its zip64 record is misplaced')
+  const record = read(source, start, ZIP64_END_BYTES)
+  if (record.getUint32(0, true) !== ZIP64_END_SIGNATURE)
+    throw invalid('its zip64 record is damaged')
+  const [entries, bytes, offset] = [uint64(record, 32), uint64(record, 40), uint64(record, 48)]
+  const parts = record.getUint32(16, true) + record.getUint32(20, true)
+  if (parts !== 0 || uint64(record, 24) !== entries) {
+    throw invalid('it is one part of a split archive')
+  }
+  if (offset + bytes > start) throw invalid('it is cut off')
+  if (bytes > MAX_DIRECTORY_BYTES) throw invalid('its directory is too long')
+  return { entries, bytes, offset }
+}
+
+function uint64(view: DataView, at: number): number {
+  const value = view.getBigUint64(at, true)
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw invalid('a size is beyond 2^53')
+  return Number(value)
 }
 
 interface Record {
@@ -116,8 +157,7 @@ function readRecord(directory: DataView, at: number, path: string): Record | und
   if ((directory.getUint16(at + 8, true) & ENCRYPTED_FLAGS) !== 0) throw refused(path, 'encrypted')
   const isUnix = directory.getUint8(at + 5) === UNIX
   const fileType = isUnix ? (directory.getUint32(at + 38, true) >>> 28) & 0xf : 0
-  const sizes = [20, 24, 42].map((field) => directory.getUint32(at + field, true))
-  const [compressedBytes = 0, inflatedBytes = 0, localOffset = 0] = sizes
+  const { inflatedBytes, compressedBytes, localOffset } = readSizes(directory, at)
   if (path.endsWith('/') && (fileType === 0 || fileType === DIRECTORY)) {
     if (inflatedBytes !== 0) throw refused(path, 'a folder with content')
     return undefined
@@ -125,7 +165,6 @@ function readRecord(directory: DataView, at: number, path: string): Record | und
   if (fileType !== 0 && fileType !== REGULAR_FILE) throw refused(path, 'a link or device')
   const method = directory.getUint16(at + 10, true)
   if (method !== 0 && method !== 8) throw refused(path, `compressed by method ${method}`)
-  if (sizes.includes(0xffff_ffff)) throw needsZip64()
   if (method === 0 && compressedBytes !== inflatedBytes) {
     throw refused(path, 'its two sizes contradict each other')
   }
@@ -137,6 +176,41 @@ function readRecord(directory: DataView, at: number, path: string): Record | und
     inflatedBytes,
     localOffset,
   }
+}
+
+/** Numbers of 32 bits, or of 64 in the extra field, which has those alone that do not fit. */
+function readSizes(directory: DataView, at: number) {
+  let extra = zip64Field(directory, at)
+  const size = (field: number): number => {
+    const value = directory.getUint32(at + field, true)
+    if (value !== ELSEWHERE) return value
+    if (extra === undefined || extra.at + 8 > extra.end) {
+      throw invalid('a size of an entry is missing')
+    }
+    const long = uint64(directory, extra.at)
+    extra = { ...extra, at: extra.at + 8 }
+    return long
+  }
+  const inflatedBytes = size(24)
+  const compressedBytes = size(20)
+  return { inflatedBytes, compressedBytes, localOffset: size(42) }
+}
+
+interface Span {
+  readonly at: number
+  readonly end: number
+}
+
+function zip64Field(directory: DataView, at: number): Span | undefined {
+  const start = at + ENTRY_BYTES + directory.getUint16(at + 28, true)
+  const end = start + directory.getUint16(at + 30, true)
+  for (let field = start; field + 4 <= end;) {
+    const stop = field + 4 + directory.getUint16(field + 2, true)
+    if (stop > end) break
+    if (directory.getUint16(field, true) === ZIP64_FIELD) return { at: field + 4, end: stop }
+    field = stop
+  }
+  return undefined
 }
 
 function decodePath(directory: DataView, at: number, length: number): string {
@@ -205,8 +279,4 @@ function refused(path: string, why: string): Error {
 
 function invalid(why: string): Error {
   return scanErrors.bundle_archive_invalid(`the archive cannot be read: ${why}`)
-}
-
-function needsZip64(): Error {
-  return scanErrors.bundle_too_large('the archive uses zip64; a model ends at 2 GiB')
 }

@@ -6,12 +6,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 import { encodeModel } from '../encode/encode-model.js'
-import { encodeChunks, type WireWriter } from '../wire/writer.js'
+import { encodeChunks, piecesOf, type WireWriter } from '../wire/writer.js'
 import { decodeModel } from './decode-model.js'
 
 type Write = (w: WireWriter) => void
 
-const message = (write: Write) => new Uint8Array(Buffer.concat(encodeChunks(write)))
+const message = (write: Write) => new Uint8Array(Buffer.concat([...piecesOf(encodeChunks(write))]))
 
 /** A model whose only initializer is written by the test. */
 const withTensor = (write: Write) => message((w) => w.message(7, (g) => g.message(5, write)))

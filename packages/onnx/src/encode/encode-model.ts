@@ -1,6 +1,6 @@
 import type { DeviceConfiguration, FunctionDefinition, Model, TrainingInfo } from '@pare/graph'
 
-import { encodeChunks, type WireWriter } from '../wire/writer.js'
+import { type Chunk, encodeChunks, type WireWriter } from '../wire/writer.js'
 import { writeAttribute, writeGraph, writeNode } from './write-graph.js'
 import { writeEntries } from './write-tensor.js'
 import { writeValue } from './write-type.js'
@@ -22,10 +22,19 @@ export function encodeModel(model: Model): Uint8Array {
 
 /**
  * The same bytes in pieces, for writing to a file or a socket: weights are the views that the
- * model holds, so nothing large is copied.
+ * model holds, so nothing large is copied. External data stays external.
  */
 export function encodeModelChunks(model: Model): readonly Uint8Array[] {
-  return encodeChunks((w) => writeModel(w, model))
+  // Only inlined external data makes a chunk of anything but bytes.
+  return encodeChunks((w) => writeModel(w, model)) as readonly Uint8Array[]
+}
+
+/**
+ * The file with all external data inside, which is read when its turn comes: see `piecesOf`. Throws
+ * `tensor_data_not_loaded` for external data whose file is not at hand.
+ */
+export function encodeInlined(model: Model): readonly Chunk[] {
+  return encodeChunks((w) => writeModel(w, model), { inlinesExternalData: true })
 }
 
 function writeModel(w: WireWriter, model: Model): void {

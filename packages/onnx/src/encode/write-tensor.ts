@@ -1,10 +1,12 @@
 // TensorProto: numbers always as raw_data, which needs no conversion of the bytes in memory.
 import type { MetadataProp, SparseTensor } from '@pare/graph'
-import { dataTypeNumber, type Tensor } from '@pare/tensor'
+import { dataTypeNumber, errors as tensorErrors, type Tensor, type TensorData } from '@pare/tensor'
 
-import type { WireWriter } from '../wire/writer.js'
+import type { LaterBytes, WireWriter } from '../wire/writer.js'
 
 const EXTERNAL = 1
+
+export type ExternalData = Extract<TensorData, { readonly kind: 'external' }>
 
 /** `name` stands for the tensor's own: an initializer's name is its key in the graph. */
 export function writeTensor(tensor: Tensor, name = tensor.name ?? ''): (w: WireWriter) => void {
@@ -14,9 +16,10 @@ export function writeTensor(tensor: Tensor, name = tensor.name ?? ''): (w: WireW
     if (name !== '') w.text(8, name)
     const { data } = tensor
     if (data.kind === 'bytes') w.payload(9, data.bytes)
+    else if (data.kind === 'external' && w.inlinesExternalData) w.payload(9, laterBytes(data))
     else if (data.kind === 'strings') for (const text of data.strings) w.payload(6, text)
     if (tensor.docString !== undefined) w.text(12, tensor.docString)
-    if (data.kind === 'external') {
+    if (data.kind === 'external' && !w.inlinesExternalData) {
       writeEntries(w, 13, [
         { key: 'location', value: data.location },
         { key: 'offset', value: String(data.offset) },
@@ -28,6 +31,12 @@ export function writeTensor(tensor: Tensor, name = tensor.name ?? ''): (w: WireW
     }
     writeEntries(w, 16, tensor.metadataProps ?? [])
   }
+}
+
+/** External data as bytes to be fetched. Throws `tensor_data_not_loaded`. */
+export function laterBytes({ location, length, read }: ExternalData): LaterBytes {
+  if (read !== undefined) return { length, read }
+  throw tensorErrors.tensor_data_not_loaded(`the external file "${location}" is not at hand`)
 }
 
 export function writeSparseTensor(sparse: SparseTensor): (w: WireWriter) => void {

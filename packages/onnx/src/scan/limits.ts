@@ -1,8 +1,8 @@
 import { onnxOpsetRange } from './known-ops.js'
 
 /**
- * What an upload may contain. The defaults admit every model we know that fits the 2 GiB of a
- * protobuf file and turn away what makes onnxruntime 1.30 slow before it runs anything.
+ * What an upload may contain. The defaults admit every model we know, up to 16 GiB of weights (2 GiB
+ * in the protobuf file, as that format ends there), and turn away what makes onnxruntime 1.30 slow before it runs anything.
  */
 export interface ScanLimits {
   /** Bytes of the .onnx file. protobuf itself ends at 2 GiB. */
@@ -65,7 +65,7 @@ export const DEFAULT_SCAN_LIMITS: ScanLimits = {
   maxAttributeBytes: 16 * 2 ** 20,
   maxTensorRank: 16,
   maxClaimBytes: 4 * GIB,
-  maxTensorBytes: 2 * GIB,
+  maxTensorBytes: 16 * GIB,
   minIrVersion: 3,
   maxIrVersion: 13,
   minOpset: onnxOpsetRange.min,

@@ -2,37 +2,72 @@
 // length stands before it), the second writes. So the output is allocated once, at its exact size,
 // and large payloads are handed out as the views they are.
 
+/** Bytes that are fetched when they are written, so that they need not be in memory together. */
+export interface LaterBytes {
+  readonly length: number
+  /** The bytes from `start` to `end`, both within `length`. */
+  readonly read: (start: number, end: number) => Uint8Array
+}
+
+export type Chunk = Uint8Array | LaterBytes
+
+/** Bytes that are in memory for a chunk that was fetched. */
+const PIECE_BYTES = 16 << 20
+
+/** The bytes of chunks in their order, what is to be fetched in pieces. */
+export function* piecesOf(chunks: Iterable<Chunk>): Generator<Uint8Array> {
+  for (const chunk of chunks) {
+    if (chunk instanceof Uint8Array) {
+      yield chunk
+      continue
+    }
+    for (let start = 0; start < chunk.length; start += PIECE_BYTES) {
+      yield chunk.read(start, Math.min(chunk.length, start + PIECE_BYTES))
+    }
+  }
+}
+
 /** What message encoders write to. Fields are written in the order of the calls. */
 export interface WireWriter {
+  /** External data is written as if it stood in the model. */
+  readonly inlinesExternalData: boolean
   /** int32, int64 or an enum; negative numbers take ten bytes. */
   readonly integer: (field: number, value: number | bigint) => void
   readonly float: (field: number, value: number) => void
   readonly text: (field: number, value: string) => void
-  readonly payload: (field: number, value: Uint8Array) => void
+  readonly payload: (field: number, value: Chunk) => void
   readonly message: (field: number, write: (writer: WireWriter) => void) => void
 }
 
-/** Payloads from this size on are chunks of their own. */
+/** Payloads from this size on, and all that are fetched, are chunks of their own. */
 const OWN_CHUNK_BYTES = 4096
 
 /**
  * The encoded message as chunks: what joins them is freshly written, large payloads are the given
  * views. Concatenated they are the message.
  */
-export function encodeChunks(write: (writer: WireWriter) => void): readonly Uint8Array[] {
-  const measure = new MeasuringWriter()
+export function encodeChunks(
+  write: (writer: WireWriter) => void,
+  { inlinesExternalData = false } = {},
+): readonly Chunk[] {
+  const measure = new MeasuringWriter(inlinesExternalData)
   write(measure)
-  const emit = new EmittingWriter(measure.small, measure.sizes)
+  const emit = new EmittingWriter(measure, inlinesExternalData)
   write(emit)
   return emit.finish()
 }
 
 class MeasuringWriter implements WireWriter {
+  readonly inlinesExternalData: boolean
   /** Lengths of the messages, in the order in which they begin. */
   readonly sizes: number[] = []
   /** Bytes of everything that is not a chunk of its own. */
   small = 0
   private total = 0
+
+  constructor(inlinesExternalData: boolean) {
+    this.inlinesExternalData = inlinesExternalData
+  }
 
   integer(field: number, value: number | bigint): void {
     this.add(tagSize(field) + integerSize(value))
@@ -47,9 +82,9 @@ class MeasuringWriter implements WireWriter {
     this.add(tagSize(field) + varintSize(length) + length)
   }
 
-  payload(field: number, value: Uint8Array): void {
+  payload(field: number, value: Chunk): void {
     this.add(tagSize(field) + varintSize(value.length))
-    if (value.length < OWN_CHUNK_BYTES) this.small += value.length
+    if (isSmall(value)) this.small += value.length
     this.total += value.length
   }
 
@@ -70,16 +105,18 @@ class MeasuringWriter implements WireWriter {
 }
 
 class EmittingWriter implements WireWriter {
+  readonly inlinesExternalData: boolean
   private readonly sizes: readonly number[]
   private readonly buffer: Uint8Array
   private readonly view: DataView
-  private readonly chunks: Uint8Array[] = []
+  private readonly chunks: Chunk[] = []
   private position = 0
   /** Start of what is written but not yet in a chunk. */
   private pending = 0
   private nextSize = 0
 
-  constructor(small: number, sizes: readonly number[]) {
+  constructor({ small, sizes }: MeasuringWriter, inlinesExternalData: boolean) {
+    this.inlinesExternalData = inlinesExternalData
     this.sizes = sizes
     this.buffer = new Uint8Array(small)
     this.view = new DataView(this.buffer.buffer)
@@ -103,10 +140,10 @@ class EmittingWriter implements WireWriter {
     this.position += utf8.encodeInto(value, this.buffer.subarray(this.position)).written
   }
 
-  payload(field: number, value: Uint8Array): void {
+  payload(field: number, value: Chunk): void {
     this.varint(field * 8 + 2)
     this.varint(value.length)
-    if (value.length < OWN_CHUNK_BYTES) {
+    if (isSmall(value)) {
       this.buffer.set(value, this.position)
       this.position += value.length
       return
@@ -121,7 +158,7 @@ class EmittingWriter implements WireWriter {
     write(this)
   }
 
-  finish(): readonly Uint8Array[] {
+  finish(): readonly Chunk[] {
     this.flush()
     return this.chunks
   }
@@ -149,6 +186,10 @@ class EmittingWriter implements WireWriter {
     }
     this.buffer[this.position++] = Number(rest)
   }
+}
+
+function isSmall(value: Chunk): value is Uint8Array {
+  return value instanceof Uint8Array && value.length < OWN_CHUNK_BYTES
 }
 
 const utf8 = new TextEncoder()

@@ -21,6 +21,7 @@ const StartMessage = Type.Object(
     workDir: Text(4096),
     threads: Type.Integer({ minimum: 1 }),
     device: Type.Union([Type.Literal('cpu'), Type.Literal('cuda')]),
+    maxOnnxBytes: Type.Optional(Type.Integer({ minimum: 0 })),
   },
   closed,
 )

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 
 import type { StageFunction } from '@pare/compression'
 import { CodedError, coerceError } from '@pare/errors'
-import { availableDevices, type InferenceRuntime } from '@pare/inference'
+import { availableDevices, type InferenceRuntime, withSessionDefaults } from '@pare/inference'
 
 import { workerErrors } from '../errors.js'
 import { type FromEngine, isToEngine, type StartMessage, toFailure } from './protocol.js'
@@ -50,7 +50,7 @@ async function serve(deps: EngineDeps, message: unknown): Promise<FromEngine> {
 }
 
 async function runStage(deps: EngineDeps, start: StartMessage): Promise<FromEngine> {
-  const { kind, inputs, params, seed, workDir, threads, device } = start
+  const { kind, inputs, params, seed, workDir, threads, device, maxOnnxBytes } = start
   const run = deps.stageFunctions[kind]
   if (run === undefined) {
     throw workerErrors.stage_kind_unknown(`there is no stage of kind "${kind}"`, {
@@ -59,7 +59,8 @@ async function runStage(deps: EngineDeps, start: StartMessage): Promise<FromEngi
   }
   const { outputs, metrics, failure } = await run({
     ...{ inputs, params, seed, workDir, threads, device },
-    runtime: deps.runtime,
+    ...(maxOnnxBytes === undefined ? {} : { maxOnnxBytes }),
+    runtime: withSessionDefaults(deps.runtime, { externalDataFolder: workDir }),
     onProgress: progressReporter(),
   })
   return {
