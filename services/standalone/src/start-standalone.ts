@@ -1,5 +1,6 @@
 // The embedded stack: PostgreSQL, API and worker in one process tree, everything in one folder.
-// API and worker are the same code as when they run apart; only their settings come from here.
+// API and worker are the same code as when they run apart; only their settings come from here. The
+// worker is a process of its own, so that what it does never holds up an answer.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,10 +9,11 @@ import { pathToFileURL } from 'node:url'
 import { readConfig as readApiConfig, type RunningApi, startApi } from '@pare/api'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '@pare/database/embedded'
 import { CodedError } from '@pare/errors'
-import { readConfig as readWorkerConfig, runWorker, type WorkerProcess } from '@pare/worker'
+import { readConfig as readWorkerConfig } from '@pare/worker'
 
 import { keepApiKey, type KeptKey } from './api-key.js'
 import type { StandaloneConfig } from './config.js'
+import { startWorkerProcess, type WorkerProcess } from './worker-process.js'
 
 export interface RunningStandalone {
   readonly url: string
@@ -36,7 +38,7 @@ export async function startStandalone(config: StandaloneConfig): Promise<Running
     const environment = environmentOf(config, postgres.url, apiKey.key)
     // The API migrates the database, which the worker needs.
     const api = (started.api = await startApi(readApiConfig(environment)))
-    started.worker = await runWorker(readWorkerConfig(environment))
+    started.worker = await startWorkerProcess(environment)
     return { url: api.url, apiKey, stop }
   } catch (error) {
     await stop()

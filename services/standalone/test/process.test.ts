@@ -108,6 +108,15 @@ async function familyOf({ child }: Run): Promise<readonly number[]> {
   return family
 }
 
+async function untilWorker({ child }: Run): Promise<number> {
+  for (;;) {
+    for (const pid of await childrenOf(child.pid ?? 0)) {
+      if ((await commandOf(pid))?.includes(join('worker', 'dist', 'main.js')) === true) return pid
+    }
+    await sleep(20)
+  }
+}
+
 describe('the embedded stack', () => {
   it(
     'shows a new key once and keeps it, stops within 10 s, and leaves no process behind',
@@ -172,6 +181,23 @@ describe('the embedded stack', () => {
       const url = await untilReady(second)
       expect((await fetch(`${url}/readyz`)).status).toBe(200)
       expect(second.output()).toContain('shown this once')
+    },
+    LONG,
+  )
+
+  it(
+    'replaces a worker that died, and goes with it when it is killed itself',
+    async () => {
+      const stack = run()
+      await untilReady(stack)
+      const lost = await untilWorker(stack)
+      process.kill(lost, 'SIGKILL')
+      await untilGone([lost])
+      const next = await untilWorker(stack)
+      expect(next).not.toBe(lost)
+      const family = await childrenOf(stack.child.pid ?? 0)
+      await stop(stack, 'SIGKILL')
+      await untilGone(family)
     },
     LONG,
   )

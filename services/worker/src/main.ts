@@ -26,6 +26,9 @@ try {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+  // Started by another program over IPC: when that is gone, nobody is left to stop us in order.
+  process.on('disconnect', () => process.exit(1))
+  process.send?.('ready')
 } catch (error) {
   boot.fatal({ error: coerceError(error) }, 'worker did not start')
   process.exit(1)
