@@ -1,31 +1,45 @@
-import { decodeModel, encodeModelChunks } from '@pare/onnx'
+import { raiseOpset } from '@pare/passes'
 import { convertFloat16 as convert, FLOAT16_BLOCKED_OPS, readBackFloat16 } from '@pare/quantization'
 
 import type { StepOf } from '../recipe/recipe.js'
 import { optimizeWith } from './optimize-model.js'
 import type { StageContext, StageResult } from './stage.js'
-import { readInput, readShapes, writeJson, writeModel } from './stage-files.js'
+import { readModel, readShapes, writeJson, writeModel } from './stage-files.js'
 
 type Params = Omit<StepOf<'convert_float16'>, 'type'>
 
+/** Conv, Gemm, Softmax and many others know bfloat16 from here on. */
+const BFLOAT16_OPSET = 22
+
 /**
- * Writes the model in float16 and reads back what onnxruntime really computes in it.
+ * Writes the model in float16 or bfloat16 and reads back what onnxruntime really computes in it.
+ * Throws `narrow_type_unsupported` where it refuses the result, as its CPU provider does bfloat16.
  *
  * Inputs `model`, `shapes`; params as the step's. Outputs `model`, `decisions`.
  */
 export async function convertFloat16(context: StageContext): Promise<StageResult> {
   const params = context.params as unknown as Params
-  const converted = convert(decodeModel(await readInput(context, 'model')), {
+  const { float_type: type } = params
+  const shapes = await readShapes(context)
+  const prepared = await readModel(context, 'model')
+  const raised = type === 'bfloat16' ? raiseOpset(BFLOAT16_OPSET, { shapes }).run(prepared) : null
+  const converted = convert(raised?.model ?? prepared, {
+    type,
+    keepIoTypes: params.keep_io_types,
     overflow: params.overflow,
     opBlockList: [...FLOAT16_BLOCKED_OPS, ...params.op_block_list],
     nodeBlockList: params.nodes_to_exclude,
-    types: await readShapes(context),
+    types: shapes,
   })
-  const readBack = await readBackFloat16(converted, 'float16', optimizeWith(context))
-  const diagnostics = [...converted.diagnostics, ...readBack.diagnostics]
+  const readBack = await readBackFloat16(converted, type, optimizeWith(context))
+  const diagnostics = [
+    ...(raised?.diagnostics ?? []),
+    ...converted.diagnostics,
+    ...readBack.diagnostics,
+  ]
   return {
     outputs: [
-      await writeModel(context, encodeModelChunks(converted.model)),
+      writeModel(context, converted.model),
       await writeJson(context, 'decisions', { layers: readBack.layers, diagnostics }),
     ],
     metrics: {

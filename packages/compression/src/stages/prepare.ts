@@ -1,20 +1,27 @@
 import type { Model } from '@pare/graph'
-import { decodeModel, encodeModel, encodeModelChunks } from '@pare/onnx'
+import { encodeModel } from '@pare/onnx'
 import { prepareModel, type Tensors } from '@pare/passes'
 
 import type { StageContext, StageResult } from './stage.js'
 import { bindDataset, openStageData } from './stage-data.js'
-import { readInput, writeJson, writeModel } from './stage-files.js'
+import { readModel, writeJson, writeModel } from './stage-files.js'
+
+interface Params {
+  /** A float16 model stays one, for steps that store weights and do not compute in integers. */
+  readonly keep_float16?: boolean
+}
 
 /**
  * Brings the model into the form that compression starts from; shapes are learned from a run on
  * real data.
  *
- * Inputs `model`, `sample` (a dataset). Outputs `model`, `shapes`, `decisions`.
+ * Inputs `model`, `sample` (a dataset); params see above. Outputs `model`, `shapes`, `decisions`.
  */
 export async function prepare(context: StageContext): Promise<StageResult> {
-  const model = decodeModel(await readInput(context, 'model'))
+  const { keep_float16: keepFloat16 = false } = context.params as Params
+  const model = await readModel(context, 'model')
   const prepared = await prepareModel(model, {
+    widenFloat16: !keepFloat16,
     open: (candidate) =>
       context.runtime.createSession(encodeModel(candidate), {
         intraOpThreads: context.threads,
@@ -25,7 +32,7 @@ export async function prepare(context: StageContext): Promise<StageResult> {
   const { diagnostics } = prepared
   return {
     outputs: [
-      await writeModel(context, encodeModelChunks(prepared.model)),
+      writeModel(context, prepared.model),
       await writeJson(context, 'shapes', [...prepared.shapes]),
       await writeJson(context, 'decisions', { layers: [], diagnostics }),
     ],
