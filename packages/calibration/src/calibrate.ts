@@ -55,11 +55,11 @@ export async function calibrate<Kind extends StatisticsKind = 'minmax'>(
 ): Promise<CalibrationStatistics<Kind>> {
   const kind = options.kind ?? ('minmax' as Kind)
   const watcher = await watch(options, kind)
-  const snapshot = (): CalibrationStatistics<Kind> => ({
+  const snapshot = async (): Promise<CalibrationStatistics<Kind>> => ({
     version: STATISTICS_VERSION,
     kind,
     samples,
-    tensors: watcher.tensors(),
+    tensors: await watcher.tensors(),
   })
   const hasSettled = settlement(options.stopBelowDrift ?? 0, snapshot)
   let samples = 0
@@ -70,9 +70,9 @@ export async function calibrate<Kind extends StatisticsKind = 'minmax'>(
       await watcher.observe(feeds, count)
       samples += count
       options.onProgress?.({ samples })
-      if (hasSettled(samples)) break
+      if (await hasSettled(samples)) break
     }
-    if (samples > 0) return snapshot()
+    if (samples > 0) return await snapshot()
   } finally {
     await watcher.release()
   }
@@ -103,14 +103,14 @@ const FIRST_CHECK = 64
 
 function settlement<Kind extends StatisticsKind>(
   limit: number,
-  snapshot: () => CalibrationStatistics<Kind>,
-): (samples: number) => boolean {
+  snapshot: () => Promise<CalibrationStatistics<Kind>>,
+): (samples: number) => Promise<boolean> {
   let previous: CalibrationStatistics<Kind> | undefined
   let next = FIRST_CHECK
-  return (samples) => {
+  return async (samples) => {
     if (limit <= 0 || samples < next) return false
     next = samples * 2
-    const current = snapshot()
+    const current = await snapshot()
     const [worst] = previous === undefined ? [] : compareStatistics(previous, current)
     previous = current
     return worst !== undefined && driftOf(worst) <= limit

@@ -7,7 +7,8 @@
 // - whatever range is chosen in the end, it holds 2048 to 4096 bins per side, unless the greatest
 //   outlier is more than 2^OCTAVES times as far.
 
-const BIN_BITS = 11
+/** Bits of the significand that tell the bins of an octave apart. */
+export const BIN_BITS = 11
 
 export const BINS_PER_OCTAVE = 1 << BIN_BITS
 const OCTAVES = 11
@@ -33,27 +34,13 @@ export function latticeUnit(exponent: number): number {
 }
 
 /**
- * Counting does not tell the floor from the octaves: it has WIDE_OCTAVES octaves of bins, and one bin
- * for the rest, so that a bin is found without a branch. All of that rest is in bin 0 of the floor.
+ * The bin, of its sign, of a magnitude in the octave [2^e, 2^(e+1)) whose leading significand bits are
+ * `within`, on the lattice whose greatest octave is `octaves` (≤ 0) octaves up: e − exponent.
  */
-const WIDE_OCTAVES = OCTAVES + BIN_BITS
-export const WIDE_SIDE = WIDE_OCTAVES * BINS_PER_OCTAVE + 1
-export const WIDE_SHIFT = 23 - BIN_BITS
-
-/** Wide bin of a float32 magnitude: max(0, (bits >>> WIDE_SHIFT) − this); from WIDE_SIDE on beyond. */
-export function wideOffset(exponent: number): number {
-  return ((exponent - WIDE_OCTAVES + 1 + 127) << BIN_BITS) - 1
-}
-
-/** The bin that holds a wide bin of the same sign. */
-export function binOfWide(wide: number): number {
-  const octave = (wide - 1) >> BIN_BITS
-  const within = (wide - 1) & (BINS_PER_OCTAVE - 1)
-  // The lowest BIN_BITS octaves and the rest are the floor.
-  const above = octave - (WIDE_OCTAVES - OCTAVES)
-  if (wide === 0) return 0
-  if (above >= 0) return (above + 1) * BINS_PER_OCTAVE + within
-  return (BINS_PER_OCTAVE + within) >> -above
+export function binOfOctave(octaves: number, within: number): number {
+  const aboveFloor = octaves + OCTAVES - 1
+  if (aboveFloor >= 0) return (aboveFloor + 1) * BINS_PER_OCTAVE + within
+  return aboveFloor < -BIN_BITS ? 0 : (BINS_PER_OCTAVE + within) >> -aboveFloor
 }
 
 /** The bin of the lattice some octaves up that holds a bin of this one. */

@@ -68,8 +68,8 @@ class ReductionWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
     }
   }
 
-  tensors(): Readonly<Record<string, TensorStatistics<Kind>>> {
-    return Object.fromEntries(this.states)
+  tensors(): Promise<Readonly<Record<string, TensorStatistics<Kind>>>> {
+    return Promise.resolve(Object.fromEntries(this.states))
   }
 
   async release(): Promise<void> {

@@ -1,12 +1,15 @@
 // For observers that look at every value. The tensors leave the session in groups that fit into a
 // byte budget, each from a session that computes no more than the group needs; a tensor greater than
-// the budget leaves it in slices. Sizes are learned from the first batch.
+// the budget leaves it in slices. Sizes are learned from the first batch. Where there is much to count,
+// a thread counts while onnxruntime runs the next batch.
 import { onnxOpset } from '@pare/graph'
 import type { InferenceSession } from '@pare/inference'
 import type { RuntimeTensor } from '@pare/tensor'
 
+import { countInThread } from './count-in-thread.js'
+import { type Counter, countHere } from './counter.js'
 import { expose, exposeShapes, exposeSlice, SLICE_OPSET, type SlicedModel } from './instrument.js'
-import type { Collector, CountingObserver } from './observer.js'
+import type { CountingObserver } from './observer.js'
 import type { StatisticsKind, TensorStatistics } from './statistics.js'
 import {
   type Feeds,
@@ -27,8 +30,13 @@ export function watchValues<Kind extends StatisticsKind>(
   return new ValueWatcher(options, observer)
 }
 
+/** A thread takes as long to start as counting some millions of values. */
+const THREAD_VALUES_PER_BATCH = 2 ** 19
+
 interface Group {
   readonly points: readonly string[]
+  /** Of all its values that are outside the session at a time. */
+  readonly bytes: number
   /** Of the only point, when it is greater than the budget. */
   readonly sliced?: SlicedModel
   readonly session: InferenceSession
@@ -38,7 +46,8 @@ class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
   private readonly options: WatchOptions
   private readonly observer: CountingObserver<Kind>
   private readonly maxElements: number
-  private readonly collectors = new Map<string, { rank: number; collector: Collector<Kind> }>()
+  private readonly ranks = new Map<string, number>()
+  private counter: Counter<Kind> | undefined
   private groups: Group[] | undefined
 
   constructor(options: WatchOptions, observer: CountingObserver<Kind>) {
@@ -49,32 +58,30 @@ class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
 
   async observe(feeds: Feeds, count: number): Promise<void> {
     this.groups ??= await this.openGroups(feeds)
-    const rows = rowsOf(feeds)
+    const batch = { feeds, count, rows: rowsOf(feeds) }
     for (const group of this.groups) {
-      if (group.sliced !== undefined) {
-        await this.observeSlices(group, group.sliced, { feeds, count, rows })
-        continue
-      }
-      const results = await group.session.run(feeds)
-      for (const point of group.points) this.collect(point, results[point]!, { count, rows })
+      if (group.sliced !== undefined) await this.observeSlices(group, group.sliced, batch)
+      else await this.observeGroup(group, batch)
     }
   }
 
-  private collect(point: string, tensor: RuntimeTensor, share: Share): void {
-    const { data, dims } = tensor
-    if (!(data instanceof Float32Array)) return
-    this.collector(point, dims.length).add(data.subarray(0, elementsOf(dims, share)))
+  private async observeGroup(group: Group, batch: Batch): Promise<void> {
+    await this.counter!.room(group.bytes)
+    const results = await group.session.run(batch.feeds)
+    const tensors = group.points.flatMap((point) => {
+      const { data, dims } = results[point]!
+      if (!(data instanceof Float32Array)) return []
+      this.learnRank(point, dims.length)
+      return [{ point, values: data.subarray(0, elementsOf(dims, batch)) }]
+    })
+    this.counter!.add(tensors)
   }
 
-  private collector(point: string, rank: number): Collector<Kind> {
-    const known = this.collectors.get(point) ?? { rank, collector: this.observer.collect() }
-    this.collectors.set(point, known)
-    return known.collector
-  }
-
-  private async observeSlices(group: Group, names: SlicedModel, batch: SlicedBatch): Promise<void> {
+  private async observeSlices(group: Group, names: SlicedModel, batch: Batch): Promise<void> {
+    const point = group.points[0]!
     let end = Infinity
     for (let start = 0; start < end; start += this.maxElements) {
+      await this.counter!.room(group.bytes)
       const results = await group.session.run({
         ...batch.feeds,
         [names.start]: int64(start),
@@ -84,22 +91,35 @@ class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
       if (!(data instanceof Float32Array)) return
       const dims = Array.from(results[names.shape]!.data as BigInt64Array, Number)
       end = elementsOf(dims, batch)
-      this.collector(group.points[0]!, dims.length).add(data.subarray(0, end - start))
+      this.learnRank(point, dims.length)
+      this.counter!.add([{ point, values: data.subarray(0, end - start) }])
     }
+  }
+
+  private learnRank(point: string, rank: number): void {
+    if (!this.ranks.has(point)) this.ranks.set(point, rank)
   }
 
   private async openGroups(feeds: Feeds): Promise<Group[]> {
     const { model, points } = this.options
     const sizes = await this.learnSizes(feeds)
+    this.counter = this.openCounter([...sizes.values()].reduce((sum, size) => sum + size, 0))
     const opened: Group[] = []
     this.groups = opened
     for (const group of groupBySize(points, sizes, this.maxElements)) {
-      const tooGreat = sizes.get(group[0]!)! > this.maxElements && onnxOpset(model) >= SLICE_OPSET
+      const size = group.reduce((sum, point) => sum + sizes.get(point)!, 0)
+      const tooGreat = size > this.maxElements && onnxOpset(model) >= SLICE_OPSET
       const sliced = tooGreat ? exposeSlice(model, group[0]!) : undefined
       const session = await openSession(this.options, sliced?.model ?? expose(model, group))
-      opened.push({ points: group, session, ...(sliced === undefined ? {} : { sliced }) })
+      const bytes = 4 * (sliced === undefined ? size : this.maxElements)
+      opened.push({ points: group, bytes, session, ...(sliced === undefined ? {} : { sliced }) })
     }
     return opened
+  }
+
+  private openCounter(valuesPerBatch: number): Counter<Kind> {
+    if (valuesPerBatch < THREAD_VALUES_PER_BATCH) return countHere(this.observer)
+    return countInThread(this.observer.kind, { maxBytes: 4 * this.maxElements })
   }
 
   private async learnSizes(feeds: Feeds): Promise<ReadonlyMap<string, number>> {
@@ -116,16 +136,20 @@ class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
     }
   }
 
-  tensors(): Readonly<Record<string, TensorStatistics<Kind>>> {
-    const states: States<Kind> = new Map()
-    for (const [point, { rank, collector }] of this.collectors) {
-      states.set(point, { rank, state: collector.state() })
+  async tensors(): Promise<Readonly<Record<string, TensorStatistics<Kind>>>> {
+    const states = await this.counter?.states()
+    const tensors: States<Kind> = new Map()
+    for (const [point, state] of states ?? []) {
+      tensors.set(point, { rank: this.ranks.get(point)!, state })
     }
-    return Object.fromEntries(states)
+    return Object.fromEntries(tensors)
   }
 
   async release(): Promise<void> {
-    await Promise.all((this.groups ?? []).map(async ({ session }) => session.release()))
+    await Promise.all([
+      this.counter?.close(),
+      ...(this.groups ?? []).map(async ({ session }) => session.release()),
+    ])
   }
 }
 
@@ -135,7 +159,7 @@ interface Share {
   readonly rows: number
 }
 
-interface SlicedBatch extends Share {
+interface Batch extends Share {
   readonly feeds: Feeds
 }
 

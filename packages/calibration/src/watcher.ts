@@ -12,7 +12,7 @@ export type Feeds = Readonly<Record<string, RuntimeTensor>>
 export interface Watcher<Kind extends StatisticsKind> {
   /** `count` of the rows are samples; the others fill up the batch. */
   readonly observe: (feeds: Feeds, count: number) => Promise<void>
-  readonly tensors: () => Readonly<Record<string, TensorStatistics<Kind>>>
+  readonly tensors: () => Promise<Readonly<Record<string, TensorStatistics<Kind>>>>
   readonly release: () => Promise<void>
 }
 
