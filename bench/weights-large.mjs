@@ -4,6 +4,10 @@
 //
 //   npm run build
 //   node bench/weights-large.mjs [gigabytes] [algorithm: rtn | hqq]
+//   node bench/weights-large.mjs --service [gigabytes] [step as JSON]...
+//
+// --service sends such a model through the whole service instead (lib/large-service.mjs); about five
+// times its size is needed on the disk of the temporary folder.
 import { execFileSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,12 +18,14 @@ import { onnxRuntime } from '../packages/inference/dist/onnxruntime.js'
 import { encodeModelChunks } from '../packages/onnx/dist/index.js'
 import { quantizeWeights } from '../packages/quantization/dist/index.js'
 import { createRandom } from '../packages/tensor/dist/index.js'
+import { measureService } from './lib/large-service.mjs'
 
 const WIDTH = 8192
 const LAYER_BYTES = WIDTH * WIDTH * 4
 
 const [first, ...rest] = process.argv.slice(2)
 if (first === '--quantize') await quantize(...rest)
+else if (first === '--service') await throughService(...rest)
 else await main(Number(first ?? 3), rest[0] ?? 'rtn')
 
 async function main(gigabytes, algorithm) {
@@ -47,6 +53,12 @@ async function main(gigabytes, algorithm) {
   } finally {
     rmSync(folder, { recursive: true })
   }
+}
+
+async function throughService(gigabytes = '3', ...steps) {
+  const weights = JSON.stringify({ type: 'quantize_weights', bits: 4 })
+  const wanted = (steps.length === 0 ? [weights] : steps).map((step) => JSON.parse(step))
+  await measureService(Number(gigabytes), wanted)
 }
 
 /** Normally distributed numbers; a pool of them is written again and again, which rounding does not notice. */

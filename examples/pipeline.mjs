@@ -3,7 +3,8 @@
 //
 //   PARE_URL=http://127.0.0.1:8080 PARE_API_KEY=… node examples/pipeline.mjs
 import { createHash } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -16,6 +17,7 @@ export function connect(url, apiKey) {
       method,
       headers: { authorization: `Bearer ${apiKey}`, ...headers },
       body,
+      duplex: 'half',
     })
     if (response.ok) return response
     const problem = await response.text()
@@ -36,7 +38,8 @@ async function upload(json, kind, file) {
   const created = await json(`/v1/${kind}?name=${encodeURIComponent(basename(file))}`, {
     method: 'POST',
     headers: { 'content-type': 'application/octet-stream' },
-    body: await readFile(file),
+    // As a stream: models may be larger than memory.
+    body: createReadStream(file),
   })
   for (;;) {
     const resource = await json(`/v1/${kind}/${created.id}`)

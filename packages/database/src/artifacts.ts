@@ -62,11 +62,17 @@ export async function insertPlannedArtifacts(
     const stage = stages.get(planned.stage)
     const output = stage?.outputs?.[planned.role]
     if (stage === undefined || output === undefined) continue
-    const { kind, name } = planned
+    const { kind } = planned
+    const name = fileName(planned.name, output.mediaType)
     const owner = { projectId: job.projectId, jobId: job.id, stageId: stage.id }
     artifacts.push(await insertArtifact(tx, { ...output, ...owner, kind, name, position }))
   }
   return artifacts
+}
+
+/** A model too large for one file comes as an archive, which its name has to say. */
+function fileName(planned: string, mediaType: string): string {
+  return mediaType === 'application/zip' ? planned.replace(/\.onnx$/, '.zip') : planned
 }
 
 /** The job's artifacts in the order of its plan. */
