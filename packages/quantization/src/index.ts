@@ -7,7 +7,19 @@ export {
   type CorrectBiasOptions,
   type CorrectBiasResult,
 } from './accuracy/bias-correction.js'
+export {
+  type ChannelMaximaOptions,
+  type ChannelPoint,
+  collectChannelMaxima,
+} from './accuracy/channel-maxima.js'
 export type { DataSource } from './accuracy/data-source.js'
+export {
+  clipPoints,
+  type EqualizedPair,
+  equalizeLayers,
+  type EqualizeOptions,
+  type EqualizeResult,
+} from './accuracy/equalize.js'
 export type { Verdict } from './accuracy/fallback.js'
 export {
   type ChosenTechnique,
@@ -18,6 +30,16 @@ export {
   type TriedCandidate,
 } from './accuracy/search.js'
 export type { LayerSensitivity } from './accuracy/sensitivity.js'
+export {
+  SMOOTH_OP_TYPES,
+  type SmoothedGroup,
+  type SmoothOpType,
+  smoothPoints,
+  smoothQuant,
+  type SmoothQuantOptions,
+  type SmoothQuantResult,
+  type SmoothTargets,
+} from './accuracy/smooth.js'
 export { chooseTechniques, type TechniqueOptions } from './accuracy/techniques.js'
 export { FLOAT_REASONS, type FloatReason } from './decision.js'
 export { errors } from './errors.js'

@@ -1,0 +1,133 @@
+// What a factor per channel does to a model. Dividing the channels of a value by s changes nothing
+// else as long as everything that makes the value can divide by s and everything that reads it can
+// multiply by s, or passes the factor on. One walk over the graph finds the channels that can be
+// scaled, which of them belong together, and the weights and constants that absorb the factors.
+import {
+  type GraphIndex,
+  indexGraph,
+  type Model,
+  type Node,
+  nodeLabel,
+  readValues,
+} from '@pare/graph'
+import { NO_SHAPES, rankOf, type ValueShapes } from '@pare/passes'
+
+import { CHANNEL_FLOWS } from './channel-flows.js'
+import { ChannelIds, type Pinned } from './channel-ids.js'
+import type { ChannelLayer, ChannelVector } from './channel-layers.js'
+
+/** How the channels of a value lie. */
+export interface ChannelValue {
+  /** One per channel. */
+  readonly ids: Int32Array
+  /** Axis of the channels, from the end: −1 is the last. */
+  readonly axis: number
+  readonly rank: number | undefined
+  /** Each id stands for a run of entries along the axis, of a length not known here (Flatten). */
+  readonly isSpread: boolean
+}
+
+export interface ChannelGraphOptions {
+  /** Shapes of values as `prepareModel` learned them; only ranks and channel counts are used. */
+  readonly shapes?: ValueShapes
+  /** Greatest value of each channel that a bounded Clip wrote, by its output. */
+  readonly clipMaxima?: ReadonlyMap<string, Float32Array>
+}
+
+export interface ChannelGraph {
+  readonly ids: ChannelIds
+  readonly layers: readonly ChannelLayer[]
+  readonly vectors: readonly ChannelVector[]
+  /** Layers whose constant weight cannot absorb factors, and why. */
+  readonly refused: ReadonlyMap<Node, Pinned>
+  /** Outputs of Clips whose bound stops factors for want of maxima. */
+  readonly blockedClips: readonly { readonly value: string; readonly channels: ChannelValue }[]
+  /** Why none, or not all, channels of a layer's input can be scaled; undefined where they can. */
+  readonly inputProblem: (layer: ChannelLayer, demand: 'some' | 'all') => Pinned | undefined
+}
+
+/** What a flow may ask and tell while the graph is walked. */
+export interface FlowContext {
+  readonly index: GraphIndex
+  readonly ids: ChannelIds
+  readonly of: (value: string) => ChannelValue | undefined
+  readonly set: (value: string, channels: ChannelValue) => void
+  /** Fixes the scale of a value's channels, if it has any. */
+  readonly pin: (value: string, reason: Pinned) => void
+  readonly rankOf: (value: string) => number | undefined
+  readonly shapeOf: (value: string) => readonly number[] | undefined
+  readonly clipMaxima: (value: string) => Float32Array | undefined
+  readonly addLayer: (layer: ChannelLayer) => void
+  readonly addVector: (vector: ChannelVector) => void
+  readonly blockClip: (value: string, channels: ChannelValue) => void
+  readonly refuse: (layer: Node, reason: Pinned) => void
+}
+
+/** Passes channels from the inputs of a node to its outputs, or says why it cannot. */
+export type ChannelFlow = (node: Node, context: FlowContext) => Pinned | undefined
+
+/** Nodes must be in topological order, as `prepareModel` leaves them. */
+export function channelGraph(model: Model, options: ChannelGraphOptions = {}): ChannelGraph {
+  const index = indexGraph(model.graph)
+  const ids = new ChannelIds()
+  const values = new Map<string, ChannelValue>()
+  const layers: ChannelLayer[] = []
+  const vectors: ChannelVector[] = []
+  const refused = new Map<Node, Pinned>()
+  const blockedClips: { value: string; channels: ChannelValue }[] = []
+  const shapes = options.shapes ?? NO_SHAPES
+  const pin = (value: string, reason: Pinned) => {
+    const channels = values.get(value)
+    if (channels !== undefined) ids.pin(channels.ids, reason)
+  }
+  const context: FlowContext = {
+    index,
+    ids,
+    of: (value) => values.get(value),
+    set: (value, channels) => values.set(value, channels),
+    pin,
+    rankOf: (value) => values.get(value)?.rank ?? rankOf(value, index, shapes),
+    shapeOf: (value) => shapes.get(value)?.dims,
+    clipMaxima: (value) => options.clipMaxima?.get(value),
+    addLayer: (layer) => layers.push(layer),
+    addVector: (vector) => vectors.push(vector),
+    blockClip: (value, channels) => blockedClips.push({ value, channels }),
+    refuse: (layer, reason) => refused.set(layer, reason),
+  }
+  for (const node of model.graph.nodes) {
+    const flow = node.domain === '' ? CHANNEL_FLOWS[node.opType] : undefined
+    const problem = flow === undefined ? notHomogeneous(node) : flow(node, context)
+    if (problem !== undefined) for (const value of readValues(node)) pin(value, problem)
+  }
+  for (const { name } of model.graph.outputs) pin(name, GRAPH_OUTPUT)
+  const inputProblem = inputProblems(ids, index)
+  return { ids, layers, vectors, refused, blockedClips, inputProblem }
+}
+
+const GRAPH_OUTPUT: Pinned = {
+  code: 'graph_output',
+  message: 'the value is an output of the model',
+}
+
+function notHomogeneous(node: Node): Pinned {
+  return {
+    code: 'not_homogeneous',
+    message: `${node.opType} ${nodeLabel(node)} reads the value, and no factor passes through it`,
+  }
+}
+
+function inputProblems(ids: ChannelIds, index: GraphIndex): ChannelGraph['inputProblem'] {
+  return ({ node, inputIds }, demand) => {
+    if (inputIds !== undefined) {
+      const pins = Array.from(inputIds, (id) => ids.pinned(id))
+      const first = pins.find((pin) => pin !== undefined)
+      return demand === 'some' && pins.includes(undefined) ? undefined : first
+    }
+    const producer = index.producer(node.inputs[0] ?? '')
+    const origin =
+      producer === undefined
+        ? 'is an input of the model'
+        : `comes from ${producer.opType} ${nodeLabel(producer)}, which no factor passes`
+    return { code: 'input_not_scalable', message: `it ${origin}` }
+  }
+}

@@ -1,0 +1,150 @@
+// Factors on a channel graph: the ranges of weights under them, and writing them into a model.
+import type { GraphEditor } from '@pare/graph'
+import { type Tensor, tensorFromFloat32, toFloat32 } from '@pare/tensor'
+
+import type { ChannelGraph } from './channel-graph.js'
+import {
+  type ChannelLayer,
+  type ChannelVector,
+  type LayerForm,
+  magnitudes,
+} from './channel-layers.js'
+
+/** One factor per id, that of its root counts: channels are divided by it. */
+export type ChannelScales = Float64Array
+
+/** A layer with the roots of its channels and its weight's magnitudes, [first · second]. */
+export interface ScaledLayer {
+  readonly layer: ChannelLayer
+  readonly inputRoots: Int32Array | undefined
+  readonly outputRoots: Int32Array
+  readonly magnitudes: Float64Array
+}
+
+export function scaledLayers(graph: ChannelGraph): readonly ScaledLayer[] {
+  const { ids } = graph
+  return graph.layers.map((layer) => ({
+    layer,
+    inputRoots: layer.inputIds === undefined ? undefined : ids.roots(layer.inputIds),
+    outputRoots: ids.roots(layer.outputIds),
+    magnitudes: magnitudes(layer.weight, layer.form),
+  }))
+}
+
+/**
+ * Greatest magnitude of the scaled weight per root of its input or output channels, raised in
+ * `greatest` where it is more than there is.
+ */
+export function raiseRanges(
+  scaled: ScaledLayer,
+  scales: ChannelScales,
+  { side, greatest }: { readonly side: 'input' | 'output'; readonly greatest: Float64Array },
+): void {
+  const { layer, inputRoots, outputRoots } = scaled
+  const { first, second, inputOf, outputOf } = layer.form
+  const roots = side === 'input' ? inputRoots! : outputRoots
+  const channelOf = side === 'input' ? inputOf : outputOf
+  for (let i = 0; i < first; i++) {
+    for (let j = 0; j < second; j++) {
+      const times = inputRoots === undefined ? 1 : scales[inputRoots[inputOf(i, j)]!]!
+      const factor = times / scales[outputRoots[outputOf(i, j)]!]!
+      const magnitude = scaled.magnitudes[i * second + j]! * factor
+      const root = roots[channelOf(i, j)]!
+      if (magnitude > greatest[root]!) greatest[root] = magnitude
+    }
+  }
+}
+
+/** Writes all weights, biases and constants that a factor other than 1 changes. */
+export function writeScales(
+  editor: GraphEditor,
+  graph: Pick<ChannelGraph, 'layers' | 'vectors' | 'ids'>,
+  scales: ChannelScales,
+): void {
+  const of = (ids: Int32Array | undefined) => ids?.map((id) => graph.ids.root(id))
+  for (const layer of graph.layers) {
+    const [input, output] = [
+      factors(of(layer.inputIds), scales),
+      factors(of(layer.outputIds), scales),
+    ]
+    if (input === undefined && output === undefined) continue
+    setConstant(editor, layer.node, 1, scaledWeight(layer.weight, layer.form, { input, output }))
+  }
+  for (const vector of graph.vectors) {
+    const times = factors(of(vector.timesIds), scales)
+    const over = factors(of(vector.overIds), scales)
+    if (times === undefined && over === undefined) continue
+    const [up, down] = vector.isDivisor ? [over, times] : [times, over]
+    setConstant(editor, vector.node, vector.position, scaledVector(vector, up, down))
+  }
+}
+
+/** Undefined where all are 1. */
+function factors(roots: Int32Array | undefined, scales: ChannelScales): Float64Array | undefined {
+  if (roots === undefined) return undefined
+  const list = Float64Array.from(roots, (root) => scales[root]!)
+  return list.every((scale) => scale === 1) ? undefined : list
+}
+
+interface Factors {
+  readonly input: Float64Array | undefined
+  readonly output: Float64Array | undefined
+}
+
+function scaledWeight(weight: Tensor, form: LayerForm, { input, output }: Factors): Tensor {
+  const { first, second, inner, inputOf, outputOf } = form
+  const source = toFloat32(weight)
+  const values = new Float32Array(source.length)
+  let at = 0
+  for (let i = 0; i < first; i++) {
+    for (let j = 0; j < second; j++) {
+      const factor = (input?.[inputOf(i, j)] ?? 1) / (output?.[outputOf(i, j)] ?? 1)
+      for (const end = at + inner; at < end; at++) values[at] = source[at]! * factor
+    }
+  }
+  return tensorFromFloat32(weight.dims, values)
+}
+
+function scaledVector(
+  { tensor, axis }: ChannelVector,
+  up: Float64Array | undefined,
+  down: Float64Array | undefined,
+): Tensor {
+  const count = (up ?? down)!.length
+  const { dims, values } = expanded(tensor, axis, count)
+  const inner = dims.slice(dims.length + axis + 1).reduce((size, dim) => size * dim, 1)
+  const scaled = values.map((value, i) => {
+    const channel = Math.floor(i / inner) % count
+    return (value * (up?.[channel] ?? 1)) / (down?.[channel] ?? 1)
+  })
+  return tensorFromFloat32(dims, Float32Array.from(scaled))
+}
+
+/** Repeats a constant along an axis (from the end) where it has size 1 or no such axis. */
+function expanded(
+  tensor: Tensor,
+  axis: number,
+  count: number,
+): { readonly dims: readonly number[]; readonly values: Float64Array } {
+  const missing = Math.max(-axis - tensor.dims.length, 0)
+  const dims = [...new Array<number>(missing).fill(1), ...tensor.dims]
+  const source = toFloat32(tensor)
+  const at = dims.length + axis
+  if (dims[at] === count) return { dims, values: Float64Array.from(source) }
+  const inner = dims.slice(at + 1).reduce((size, dim) => size * dim, 1)
+  const values = Float64Array.from(
+    { length: source.length * count },
+    (_, i) => source[Math.floor(i / (inner * count)) * inner + (i % inner)]!,
+  )
+  return { dims: dims.with(at, count), values }
+}
+
+function setConstant(
+  editor: GraphEditor,
+  node: ChannelLayer['node'],
+  position: number,
+  tensor: Tensor,
+): void {
+  const current = editor.current(node)!
+  editor.setInput(current, position, editor.addInitializer(current.inputs[position]!, tensor))
+}
