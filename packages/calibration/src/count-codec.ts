@@ -4,17 +4,24 @@ import { errors } from './errors.js'
 import { BINS } from './lattice.js'
 
 export function encodeCounts(counts: Float64Array): string {
-  const bytes: number[] = []
+  const writer = { bytes: Buffer.allocUnsafe(FIRST_BYTES), at: 0 }
   let previous = -1
   for (let bin = 0; bin < BINS; bin++) {
     const n = counts[bin]!
     if (n === 0) continue
-    writeNumber(bytes, bin - previous - 1)
-    writeNumber(bytes, n)
+    if (writer.at + 2 * LONGEST > writer.bytes.length) {
+      writer.bytes = Buffer.concat([writer.bytes], 2 * writer.bytes.length)
+    }
+    writeNumber(writer, bin - previous - 1)
+    writeNumber(writer, n)
     previous = bin
   }
-  return Buffer.from(bytes).toString('base64')
+  return writer.bytes.toString('base64', 0, writer.at)
 }
+
+const FIRST_BYTES = 2 ** 12
+/** Bytes of the longest number, below 2^53. */
+const LONGEST = 8
 
 /** Throws `calibration_statistics_invalid` for a text that `encodeCounts` does not write. */
 export function decodeCounts(text: string): Float64Array {
@@ -34,21 +41,30 @@ export function decodeCounts(text: string): Float64Array {
   return counts
 }
 
-function writeNumber(bytes: number[], value: number): void {
-  let rest = value
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80)
-  bytes.push(rest)
+interface Place {
+  readonly bytes: Uint8Array
+  at: number
 }
 
-function readNumber(reader: { readonly bytes: Uint8Array; at: number }): number {
-  let value = 0
-  for (let unit = 1; ; unit *= 0x80) {
+function writeNumber(writer: Place, value: number): void {
+  let rest = value
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) {
+    writer.bytes[writer.at++] = (rest % 0x80) | 0x80
+  }
+  writer.bytes[writer.at++] = rest
+}
+
+function readNumber(reader: Place): number {
+  const first = reader.bytes[reader.at++]
+  if (first !== undefined && first < 0x80) return first
+  let value = (first ?? 0) & 0x7f
+  for (let unit = 0x80; ; unit *= 0x80) {
     const byte = reader.bytes[reader.at++]
     if (byte === undefined) throw invalid('cut off')
     value += (byte & 0x7f) * unit
     if (!Number.isSafeInteger(value)) throw invalid('out of range')
     if (byte < 0x80) {
-      if (byte === 0 && unit > 1) throw invalid('a number longer than needed')
+      if (byte === 0) throw invalid('a number longer than needed')
       return value
     }
   }

@@ -20,6 +20,7 @@ export interface Distribution {
   readonly min: number
   readonly max: number
   readonly counts: Float64Array
+  /** Made when they are first read: not every method needs them. */
   readonly sums: RunningSums
   readonly total: number
 }
@@ -35,13 +36,22 @@ export function distributionOf(histogram: Histogram): Distribution | undefined {
   if (range === undefined || Math.max(-range.min, range.max) < LEAST_MAGNITUDE) return undefined
   const unit = latticeUnit(exponent)
   const ends = { min: range.min / unit, max: range.max / unit }
+  const bins = histogram.counts
   const counts = new Float64Array(CELLS)
+  let total = 0
   for (let bin = 0; bin < SIDE; bin++) {
-    counts[SIDE + bin] = histogram.counts[bin]!
-    counts[SIDE - 1 - bin] = histogram.counts[SIDE + bin]!
+    const [positive, negative] = [bins[bin]!, bins[SIDE + bin]!]
+    counts[SIDE + bin] = positive
+    counts[SIDE - 1 - bin] = negative
+    total += positive + negative
   }
-  const sums = runningSums(counts, ends)
-  return { unit, ...ends, counts, sums, total: sums.count[CELLS]! }
+  let sums: RunningSums | undefined
+  return {
+    ...{ unit, ...ends, counts, total },
+    get sums() {
+      return (sums ??= runningSums(counts, ends))
+    },
+  }
 }
 
 function runningSums(counts: Float64Array, ends: Ends): RunningSums {

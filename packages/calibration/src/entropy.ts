@@ -35,6 +35,7 @@ export function entropyRange(distribution: Distribution, options: ResolvedRangeO
       ? 2 * Math.max(-window.min, window.max)
       : window.max - window.min
     const groups = Math.round((levels * (window.max - window.min)) / width)
+    if (leastDivergence(sums, window, groups) > best.divergence) return
     const divergence = klDivergence(sums, window, groups)
     if (divergence < best.divergence) best = { octaves, divergence }
   }
@@ -83,6 +84,30 @@ function widthOf(cell: number): number {
 
 function informationOf(n: number, cell: number): number {
   return n === 0 ? 0 : n * Math.log(n / widthOf(cell))
+}
+
+/**
+ * What `klDivergence` cannot be below: the divergence when all that is known is whether a value is in
+ * the first group, the last, or between (dividing values into fewer classes never adds divergence).
+ * What a narrow window clips shows there, so most windows need no closer look.
+ */
+function leastDivergence(sums: InformationSums, window: Ends, groups: number): number {
+  const { count, total } = sums
+  const step = (window.max - window.min) / groups
+  const [first, last] = [cellOf(window.min), cellOf(window.max)]
+  const [second, final] = [cellOf(window.min + step), cellOf(window.max - step)]
+  const inside = count[last + 1]! - count[first]!
+  if (second >= final || inside === 0) return 0
+  const classes = [
+    { p: count[second]!, q: count[second]! - count[first]! },
+    { p: count[final]! - count[second]!, q: count[final]! - count[second]! },
+    { p: total - count[final]!, q: count[last + 1]! - count[final]! },
+  ]
+  const divergence = classes.reduce((sum, { p, q }) => {
+    return p === 0 ? sum : sum + (p / total) * Math.log(p / total / (Math.max(q, EPSILON) / inside))
+  }, 0)
+  // Empty integers make Q greater than what is inside, by this at most.
+  return divergence - (groups * EPSILON) / inside
 }
 
 /** KL(P‖Q) of the window quantized to `groups` levels, in nats. */

@@ -63,7 +63,14 @@ export function unitEdge(bin: number): number {
 /** The bin of a magnitude in units; values beyond the lattice are in the last. */
 export function unitBin(magnitude: number): number {
   if (magnitude < 1) return Math.floor(magnitude * BINS_PER_OCTAVE)
-  const octave = 31 - Math.clz32(Math.min(magnitude, 2 ** 30))
-  const within = Math.floor((magnitude / 2 ** octave - 1) * BINS_PER_OCTAVE)
-  return Math.min((octave + 1) * BINS_PER_OCTAVE + within, SIDE - 1)
+  // Exponent and leading bits of the significand count the bins from 2^0 on.
+  FLOAT64[0] = magnitude
+  const bin = (HALVES[HIGH]! >>> (20 - BIN_BITS)) - (FLOAT64_BIAS << BIN_BITS) + BINS_PER_OCTAVE
+  return Math.min(bin, SIDE - 1)
 }
+
+const FLOAT64_BIAS = 1023
+const FLOAT64 = new Float64Array(1)
+const HALVES = new Uint32Array(FLOAT64.buffer)
+/** Which half holds sign and exponent, on this processor. */
+const HIGH = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 1 : 0

@@ -20,15 +20,15 @@ export function percentileRange(distribution: Distribution, percentile: number):
 }
 
 /** The first cell with more than `cut` values up to its end. */
-function lowest({ sums }: Distribution, cut: number): number {
+function lowest({ counts }: Distribution, cut: number): number {
   let cell = 0
-  while (cell < CELLS - 1 && sums.count[cell + 1]! <= cut) cell++
+  for (let below = counts[0]!; cell < CELLS - 1 && below <= cut; below += counts[cell]!) cell++
   return cell
 }
 
 /** The last cell with more than `cut` values from its start. */
-function highest({ sums, total }: Distribution, cut: number): number {
+function highest({ counts }: Distribution, cut: number): number {
   let cell = CELLS - 1
-  while (cell > 0 && total - sums.count[cell]! <= cut) cell--
+  for (let above = counts[cell]!; cell > 0 && above <= cut; above += counts[cell]!) cell--
   return cell
 }
