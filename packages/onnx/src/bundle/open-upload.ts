@@ -2,6 +2,7 @@
 import type { Model } from '@pare/graph'
 
 import { decodeModel } from '../decode/decode-model.js'
+import { DATA_ALIGNMENT } from '../external-data.js'
 import { scanErrors } from '../scan/errors.js'
 import type { ScanLimits, ScanPolicy } from '../scan/limits.js'
 import { scanModel } from '../scan/scan-model.js'
@@ -28,9 +29,6 @@ export interface OpenedUpload {
   readonly close: () => void
 }
 
-/** External initializers smaller than this are loaded at once. */
-const MIN_LATER_BYTES = 1 << 16
-
 /**
  * Nothing but this code has read the upload when it returns: the scanner accepted every byte before
  * the decoder saw it, and onnxruntime gets neither the upload nor its folder.
@@ -50,7 +48,7 @@ export async function openUpload(options: OpenUploadOptions): Promise<OpenedUplo
     const report = scanModel(files.model.source, { limits, policy, members })
     const decoded = decodeModel(files.model.readRange(0, files.model.source.size))
     const model = canonicalizeModel(decoded, {
-      minLaterBytes: MIN_LATER_BYTES,
+      minLaterBytes: DATA_ALIGNMENT,
       readExternalData: (location, offset, length) => {
         const member = files.members.get(location)
         if (member === undefined) throw scanErrors.external_data_missing(`'${location}'`)

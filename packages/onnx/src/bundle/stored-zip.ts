@@ -17,7 +17,8 @@ export interface StoredEntry {
 
 const LOCAL_BYTES = 30
 const CRC_OFFSET = 14
-const LIMIT_32 = 0xffff_ffff
+/** Stands where the number is in a field of 64 bits. */
+const ELSEWHERE = 0xffff_ffff
 const VERSION_PLAIN = 10
 const VERSION_ZIP64 = 45
 /** 1 January 1980, the first day that the format knows. */
@@ -33,13 +34,23 @@ interface Written extends StoredEntry {
   readonly crc32: number
 }
 
+export interface StoredZipOptions {
+  /** Numbers from this on are written in 64 bits. Default: those that 32 bits cannot hold. */
+  readonly zip64From?: number
+}
+
 /** Writes the whole archive from the start of the file, and returns its size. */
-export function writeStoredZip(file: number, entries: readonly StoredEntry[]): number {
+export function writeStoredZip(
+  file: number,
+  entries: readonly StoredEntry[],
+  { zip64From = ELSEWHERE }: StoredZipOptions = {},
+): number {
+  const fit = (value: number) => (value < zip64From ? value : ELSEWHERE)
   const written: Written[] = []
   let at = 0
   for (const entry of entries) {
     const offset = at
-    const header = localHeader(entry, offset)
+    const header = localHeader(entry, { offset, fit })
     at = writeAt(file, header, at)
     const { end, sum } = writePieces(file, entry, at)
     at = end
@@ -48,8 +59,9 @@ export function writeStoredZip(file: number, entries: readonly StoredEntry[]): n
     writeAt(file, checksum, offset + CRC_OFFSET)
     written.push({ ...entry, offset, crc32: sum })
   }
-  const directory = Buffer.concat(written.map(directoryRecord))
-  return writeAt(file, Buffer.concat([directory, endOf(written.length, at, directory.length)]), at)
+  const directory = Buffer.concat(written.map((entry) => directoryRecord(entry, fit)))
+  const end = { entries: written.length, offset: at, bytes: directory.length }
+  return writeAt(file, Buffer.concat([directory, endOf(end, fit)]), at)
 }
 
 function writePieces(file: number, entry: StoredEntry, from: number) {
@@ -71,17 +83,24 @@ export function writeAt(file: number, bytes: Uint8Array, position: number): numb
   return position + bytes.length
 }
 
-function localHeader(entry: StoredEntry, offset: number): Buffer {
+/** What stands in 32 bits for a number: itself, or that it is elsewhere. */
+type Fit = (value: number) => number
+
+function localHeader(
+  entry: StoredEntry,
+  { offset, fit }: { readonly offset: number; readonly fit: Fit },
+): Buffer {
   const name = Buffer.from(entry.name, 'ascii')
-  const sizes = entry.bytes >= LIMIT_32 ? zip64Field([entry.bytes, entry.bytes]) : Buffer.alloc(0)
+  const size = fit(entry.bytes)
+  const sizes = size === ELSEWHERE ? zip64Field([entry.bytes, entry.bytes]) : Buffer.alloc(0)
   const dataOffset = offset + LOCAL_BYTES + name.length + sizes.length
   const padding = paddingField(dataOffset, entry.alignment ?? 1)
   const header = Buffer.alloc(LOCAL_BYTES)
   header.writeUInt32LE(0x04034b50, 0)
   header.writeUInt16LE(sizes.length > 0 ? VERSION_ZIP64 : VERSION_PLAIN, 4)
   header.writeUInt16LE(NO_DATE, 12)
-  header.writeUInt32LE(Math.min(entry.bytes, LIMIT_32), 18)
-  header.writeUInt32LE(Math.min(entry.bytes, LIMIT_32), 22)
+  header.writeUInt32LE(size, 18)
+  header.writeUInt32LE(size, 22)
   header.writeUInt16LE(name.length, 26)
   header.writeUInt16LE(sizes.length + padding.length, 28)
   return Buffer.concat([header, name, sizes, padding])
@@ -108,10 +127,11 @@ function zip64Field(values: readonly number[]): Buffer {
   return field
 }
 
-function directoryRecord({ name, bytes, offset, crc32: sum }: Written): Buffer {
+function directoryRecord({ name, bytes, offset, crc32: sum }: Written, fit: Fit): Buffer {
+  const [size, place] = [fit(bytes), fit(offset)]
   const large = [
-    ...(bytes >= LIMIT_32 ? [bytes, bytes] : []),
-    ...(offset >= LIMIT_32 ? [offset] : []),
+    ...(size === ELSEWHERE ? [bytes, bytes] : []),
+    ...(place === ELSEWHERE ? [offset] : []),
   ]
   const extra = large.length > 0 ? zip64Field(large) : Buffer.alloc(0)
   const record = Buffer.alloc(46)
@@ -121,26 +141,34 @@ function directoryRecord({ name, bytes, offset, crc32: sum }: Written): Buffer {
   record.writeUInt16LE(large.length > 0 ? VERSION_ZIP64 : VERSION_PLAIN, 6)
   record.writeUInt16LE(NO_DATE, 14)
   record.writeUInt32LE(sum, 16)
-  record.writeUInt32LE(Math.min(bytes, LIMIT_32), 20)
-  record.writeUInt32LE(Math.min(bytes, LIMIT_32), 24)
+  record.writeUInt32LE(size, 20)
+  record.writeUInt32LE(size, 24)
   record.writeUInt16LE(name.length, 28)
   record.writeUInt16LE(extra.length, 30)
   record.writeUInt32LE((READABLE_FILE << 16) >>> 0, 38)
-  record.writeUInt32LE(Math.min(offset, LIMIT_32), 42)
+  record.writeUInt32LE(place, 42)
   return Buffer.concat([record, Buffer.from(name, 'ascii'), extra])
 }
 
-function endOf(entries: number, offset: number, bytes: number): Buffer {
-  const end = Buffer.alloc(22)
-  end.writeUInt32LE(0x06054b50, 0)
-  end.writeUInt16LE(entries, 8)
-  end.writeUInt16LE(entries, 10)
-  end.writeUInt32LE(bytes, 12)
-  end.writeUInt32LE(Math.min(offset, LIMIT_32), 16)
-  return offset < LIMIT_32 ? end : Buffer.concat([zip64End(entries, offset, bytes), end])
+/** Of the directory: how many entries, where, how many bytes. */
+interface Directory {
+  readonly entries: number
+  readonly offset: number
+  readonly bytes: number
 }
 
-function zip64End(entries: number, offset: number, bytes: number): Buffer {
+function endOf(directory: Directory, fit: Fit): Buffer {
+  const place = fit(directory.offset)
+  const end = Buffer.alloc(22)
+  end.writeUInt32LE(0x06054b50, 0)
+  end.writeUInt16LE(directory.entries, 8)
+  end.writeUInt16LE(directory.entries, 10)
+  end.writeUInt32LE(directory.bytes, 12)
+  end.writeUInt32LE(place, 16)
+  return place === ELSEWHERE ? Buffer.concat([zip64End(directory), end]) : end
+}
+
+function zip64End({ entries, offset, bytes }: Directory): Buffer {
   const record = Buffer.alloc(76)
   record.writeUInt32LE(0x06064b50, 0)
   record.writeBigUInt64LE(44n, 4)
