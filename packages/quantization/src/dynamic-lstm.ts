@@ -1,7 +1,7 @@
 // LSTM becomes com.microsoft DynamicQuantizeLSTM: int8 weights, inputs and hidden state quantized at
 // run time. The kernel wants W and R transposed to [directions, input, 4·hidden], one scale per
 // column.
-import { type GraphIndex, type Node, stringsAttribute } from '@pare/graph'
+import { type GraphIndex, intAttribute, type Node, stringsAttribute } from '@pare/graph'
 import { type Tensor, tensorFromFloat32, toFloat32 } from '@pare/tensor'
 
 import { type StaysFloat, staysFloat } from './decision.js'
@@ -15,11 +15,11 @@ export interface LstmWeights {
 }
 
 export function lstmWeights(node: Node, index: GraphIndex): LstmWeights | StaysFloat {
-  const [w, r] = [index.constant(node.inputs[1]!), index.constant(node.inputs[2]!)]
+  const [w, r] = [index.constant(node.inputs[1] ?? ''), index.constant(node.inputs[2] ?? '')]
   if (w?.dataType !== 'float32' || r?.dataType !== 'float32') {
     return staysFloat('weight_not_constant', 'its weights are not float32 initializers')
   }
-  if (node.attributes.has('layout')) {
+  if (intAttribute(node, 'layout', 0) !== 0) {
     return staysFloat('gemm_form', 'the integer LSTM kernel knows only layout 0')
   }
   const usual = new Set(['sigmoid', 'tanh'])
@@ -38,7 +38,11 @@ export function rewriteLstm(
   node: Node,
   { w, r }: LstmWeights,
 ): readonly [string, string] {
-  const [quantizedW, quantizedR] = [writeWeight(writer, w), writeWeight(writer, r)]
+  const written = (position: number, weight: Tensor) =>
+    writer.weight(`lstm ${node.inputs[position]!}`, () => writeWeight(writer, weight))
+  const [quantizedW, quantizedR] = [written(1, w), written(2, r)]
+  const attributes = new Map(node.attributes)
+  attributes.delete('layout')
   const inputs = Array.from({ length: FLOAT_INPUTS }, (_, i) => node.inputs[i] ?? '')
   inputs[1] = quantizedW.values
   inputs[2] = quantizedR.values
@@ -54,7 +58,7 @@ export function rewriteLstm(
       quantizedR.zeroPoint,
     ],
     outputs: node.outputs,
-    attributes: node.attributes,
+    attributes,
   })
   return [quantizedW.values, quantizedR.values]
 }
@@ -68,12 +72,11 @@ interface WrittenWeight {
 function writeWeight(writer: DynamicWriter, weight: Tensor): WrittenWeight {
   const [directions, columns, rows] = weight.dims as [number, number, number]
   const { data, scales } = transposeColumns(weight, writer)
-  const { editor } = writer
   const dims = [directions, columns]
   return {
-    values: editor.addInitializer('w', int8Tensor([directions, rows, columns], data)),
-    scale: editor.addInitializer('s', tensorFromFloat32(dims, scales)),
-    zeroPoint: editor.addInitializer('z', int8Tensor(dims, new Int8Array(directions * columns))),
+    values: writer.addInitializer('w', int8Tensor([directions, rows, columns], data)),
+    scale: writer.addInitializer('s', tensorFromFloat32(dims, scales)),
+    zeroPoint: writer.addInitializer('z', int8Tensor(dims, new Int8Array(directions * columns))),
   }
 }
 

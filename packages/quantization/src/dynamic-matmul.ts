@@ -17,7 +17,7 @@ export function rewriteMatMul(writer: DynamicWriter, layer: WeightedLayer): Writ
   const { node } = layer
   const { scalars } = writer
   const x = writer.operand(node.inputs[0]!, node)
-  const key = [layer.weightName, layer.axis, layer.weightFactor].join(' ')
+  const key = ['matmul', layer.weightName, layer.axis, layer.weightFactor].join(' ')
   const { weightName, weight } = writer.weight(key, () => writeWeight(writer, layer))
   const product = writer.insert(node, {
     opType: 'MatMulInteger',
@@ -38,7 +38,7 @@ function writeWeight(writer: DynamicWriter, layer: WeightedLayer): WrittenWeight
   const { dims, values } = matMulWeight(layer)
   const axis = writer.perChannel ? dims.length - 1 : undefined
   const weight = quantizeWeight(values, dims, { axis, range: writer.weightRange })
-  return { weightName: writer.editor.addInitializer('w', int8Tensor(dims, weight.data)), weight }
+  return { weightName: writer.addInitializer('w', int8Tensor(dims, weight.data)), weight }
 }
 
 export function castToFloat(writer: DynamicWriter, before: Node, value: string): string {
@@ -67,7 +67,7 @@ function finish(
     [values.length],
     biasFactor === 1 ? values : values.map((value) => value * biasFactor),
   )
-  const biasName = editor.addInitializer('b', vector)
+  const biasName = writer.addInitializer('b', vector)
   editor.replaceNode(node, { opType: 'Add', name: node.name, inputs: [scaled, biasName] })
 }
 

@@ -1,6 +1,7 @@
 // What the rewrites of dynamic quantization share: the editor, the integers of an activation (made
 // once for all its readers) and the constants.
 import type { GraphEditor, Node, NodeSpec } from '@pare/graph'
+import type { Tensor } from '@pare/tensor'
 
 import type { QuantizedWeight, WeightRange } from './quantize-weight.js'
 import { ScalarPool } from './written-constants.js'
@@ -17,19 +18,46 @@ export interface WrittenWeight {
   readonly weight: QuantizedWeight
 }
 
-export class DynamicWriter {
-  readonly editor: GraphEditor
+/** What the writers of all graphs of a model share. */
+interface Shared {
+  readonly main: GraphEditor
   readonly scalars: ScalarPool
+  readonly weights: Map<string, unknown>
+}
+
+export interface DynamicChoice {
   readonly perChannel: boolean
   readonly weightRange: WeightRange
-  private readonly operands = new Map<string, DynamicOperand>()
-  private readonly weights = new Map<string, WrittenWeight>()
+}
 
-  constructor(editor: GraphEditor, choice: { perChannel: boolean; weightRange: WeightRange }) {
+export class DynamicWriter {
+  /** Of the graph whose nodes are rewritten: the main graph or a body. */
+  readonly editor: GraphEditor
+  readonly perChannel: boolean
+  readonly weightRange: WeightRange
+  private readonly choice: DynamicChoice
+  private readonly shared: Shared
+  private readonly operands = new Map<string, DynamicOperand>()
+
+  constructor(editor: GraphEditor, choice: DynamicChoice, shared?: Shared) {
     this.editor = editor
-    this.scalars = new ScalarPool(editor)
+    this.choice = choice
     this.perChannel = choice.perChannel
     this.weightRange = choice.weightRange
+    this.shared = shared ?? { main: editor, scalars: new ScalarPool(editor), weights: new Map() }
+  }
+
+  /** For a body in the graph: constants go into the main graph, shared by all. */
+  inside(body: GraphEditor): DynamicWriter {
+    return new DynamicWriter(body, this.choice, this.shared)
+  }
+
+  get scalars(): ScalarPool {
+    return this.shared.scalars
+  }
+
+  addInitializer(hint: string, tensor: Tensor): string {
+    return this.shared.main.addInitializer(hint, tensor)
   }
 
   /** The activation in integers; DynamicQuantizeLinear measures its range in each run. */
@@ -51,10 +79,14 @@ export class DynamicWriter {
     return operand
   }
 
-  /** The weight's integers, made and written once for all nodes that use them alike. */
-  weight(key: string, make: () => WrittenWeight): WrittenWeight {
-    const written = this.weights.get(key) ?? make()
-    this.weights.set(key, written)
+  /**
+   * What stands for a weight in integers, made and written once for all nodes that use it alike. The
+   * key says all that its integers depend on, and how they are written.
+   */
+  weight<Written>(key: string, make: () => Written): Written {
+    const { weights } = this.shared
+    const written = weights.has(key) ? (weights.get(key) as Written) : make()
+    weights.set(key, written)
     return written
   }
 

@@ -1,25 +1,22 @@
 // Dynamic quantization: int8 weights in the file, activations quantized in each run by what they
-// then are. Needs no data. Suits MatMul-heavy models, where it is also faster than float.
+// then are. Needs no data. Suits MatMul-heavy models, where it is also faster than float. Bodies of
+// If, Loop and Scan are quantized like the main graph.
 import {
   type Diagnostic,
   editGraph,
-  type GraphIndex,
-  indexGraph,
   type Model,
   type Node,
   nodeLabel,
   onnxOpset,
+  subgraphsOf,
 } from '@pare/graph'
 
 import { type StaysFloat, staysFloat, toDiagnostic } from './decision.js'
-import { rewriteConv } from './dynamic-conv.js'
-import { lstmWeights, rewriteLstm } from './dynamic-lstm.js'
-import { rewriteMatMul } from './dynamic-matmul.js'
 import { DynamicWriter } from './dynamic-operand.js'
+import { DYNAMIC_REWRITES, type DynamicLayer, operatorName } from './dynamic-rewrites.js'
 import { errors } from './errors.js'
-import { type WeightedLayer, weightedLayer } from './layer-weight.js'
 import { withMicrosoftOps } from './microsoft-ops.js'
-import type { QuantizedWeight, WeightRange } from './quantize-weight.js'
+import type { WeightRange } from './quantize-weight.js'
 import type { LayerReport } from './report.js'
 import { saturates, TARGET_ISAS, type TargetIsa } from './saturation.js'
 import { removeUnused } from './written-constants.js'
@@ -31,7 +28,10 @@ export interface QuantizeDynamicOptions {
   readonly perChannel?: boolean
   /** As for static quantization. Default `auto`. */
   readonly reduceRange?: boolean | 'auto'
-  /** Default MatMul, Gemm and LSTM. `Conv` makes the file smaller and the model slower. */
+  /**
+   * Default DYNAMIC_DEFAULT_OP_TYPES. `Conv`, `GRU` and `RNN` make the file smaller and the model
+   * slower.
+   */
   readonly opTypesToQuantize?: readonly string[]
   readonly nodesToExclude?: readonly string[]
   readonly isa?: TargetIsa
@@ -43,10 +43,7 @@ export interface QuantizeDynamicResult {
   readonly diagnostics: readonly Diagnostic[]
 }
 
-export const DYNAMIC_DEFAULT_OP_TYPES = ['MatMul', 'Gemm', 'LSTM'] as const
-
-/** Op types that have weights worth quantizing; those not chosen are reported. */
-const CANDIDATES: ReadonlySet<string> = new Set(['Conv', 'GRU', 'Gemm', 'LSTM', 'MatMul', 'RNN'])
+export const DYNAMIC_DEFAULT_OP_TYPES = ['MatMul', 'Gemm', 'LSTM', 'Attention', 'Gather'] as const
 
 /** First opset with DynamicQuantizeLinear. */
 const FIRST_OPSET = 11
@@ -64,27 +61,11 @@ export function quantizeDynamic(
     throw errors.quantization_options_invalid(`isa ${isa} is not one of ${TARGET_ISAS.join(', ')}`)
   }
   const editor = editGraph(model)
-  const writer = new DynamicWriter(editor, {
-    perChannel,
-    weightRange: weightRange(isa, reduceRange),
-  })
-  const index = indexGraph(model.graph)
-  const layers: LayerReport[] = []
-  const diagnostics: Diagnostic[] = []
-  for (const node of model.graph.nodes) {
-    if (node.domain !== '' || !CANDIDATES.has(node.opType)) continue
-    const outcome = forbidden(node, model, options) ?? rewrite(writer, node, index)
-    if (outcome === undefined) continue
-    layers.push(report(node, outcome))
-    if ('reason' in outcome) diagnostics.push(toDiagnostic(node, outcome))
-  }
-  if (!layers.some(({ decision }) => decision === 'integer')) {
-    throw errors.quantization_not_applicable(
-      'the model has no MatMul, Gemm or LSTM with constant weights to quantize',
-      { details: { reasons: [...new Set(diagnostics.map(({ code }) => code))] } },
-    )
-  }
-  removeUnused(editor)
+  const range = weightRange(isa, reduceRange)
+  const run = new DynamicQuantization(onnxOpset(model), options)
+  run.quantize(new DynamicWriter(editor, { perChannel, weightRange: range }))
+  const { layers, diagnostics } = run
+  if (!layers.some(({ decision }) => decision === 'integer')) throw notApplicable(diagnostics)
   return { model: withMicrosoftOps(editor.finish()), layers, diagnostics }
 }
 
@@ -93,64 +74,98 @@ function weightRange(isa: TargetIsa, reduceRange: boolean | 'auto'): WeightRange
   return reduceRange === 'auto' && saturates(isa) ? 'pairwise' : 'full'
 }
 
-function forbidden(
+function notApplicable(diagnostics: readonly Diagnostic[]) {
+  const hasConv = diagnostics.some(({ opType }) => opType === 'Conv')
+  const hint = hasConv ? '; its convolutions are quantized where op_types_to_quantize says so' : ''
+  return errors.quantization_not_applicable(
+    `the model has no MatMul, Gemm, LSTM, Attention or embedding with constant weights to quantize${hint}`,
+    { details: { reasons: [...new Set(diagnostics.map(({ code }) => code))] } },
+  )
+}
+
+class DynamicQuantization {
+  readonly layers: LayerReport[] = []
+  readonly diagnostics: Diagnostic[] = []
+  private readonly opset: number
+  private readonly options: QuantizeDynamicOptions
+
+  constructor(opset: number, options: QuantizeDynamicOptions) {
+    this.opset = opset
+    this.options = options
+  }
+
+  /** The writer's graph and the bodies in it. */
+  quantize(writer: DynamicWriter): void {
+    const { editor } = writer
+    for (const node of editor.nodes()) {
+      if (subgraphsOf(node).length > 0) {
+        editor.editBodies(node, (body) => this.quantize(writer.inside(body)))
+      }
+      const outcome = this.quantizeNode(writer, node)
+      if (outcome === undefined) continue
+      this.layers.push(report(node, outcome, writer))
+      if ('reason' in outcome) this.diagnostics.push(toDiagnostic(node, outcome))
+    }
+    removeUnused(editor)
+  }
+
+  private quantizeNode(writer: DynamicWriter, node: Node): DynamicLayer | StaysFloat | undefined {
+    const found = DYNAMIC_REWRITES[operatorName(node)]?.(node, writer.editor)
+    if (found === undefined) return undefined
+    const forbidden = this.forbidden(node)
+    if (forbidden !== undefined) return forbidden
+    return 'reason' in found ? found : found.write(writer)
+  }
+
+  private forbidden(node: Node): StaysFloat | undefined {
+    const { nodesToExclude, opTypesToQuantize } = this.options
+    if (this.opset < FIRST_OPSET) {
+      return staysFloat('opset_too_old', `the model's opset is below ${FIRST_OPSET}`)
+    }
+    if (nodesToExclude?.includes(node.name) === true) {
+      return staysFloat('excluded_by_name', 'it is in nodes_to_exclude')
+    }
+    const types: readonly string[] = opTypesToQuantize ?? DYNAMIC_DEFAULT_OP_TYPES
+    if (types.includes(node.opType)) return undefined
+    return (
+      (opTypesToQuantize === undefined ? BY_REQUEST[node.opType] : undefined) ??
+      staysFloat('excluded_by_type', 'its type is not in op_types_to_quantize')
+    )
+  }
+}
+
+/** What is quantized only where `op_types_to_quantize` names it, and why. */
+const BY_REQUEST: Readonly<Record<string, StaysFloat>> = {
+  Conv: staysFloat('not_worth_converting', 'ConvInteger is slower than the float Conv'),
+  GRU: withoutKernel('GRU'),
+  RNN: withoutKernel('RNN'),
+}
+
+function withoutKernel(opType: string): StaysFloat {
+  return staysFloat(
+    'no_integer_kernel',
+    `onnxruntime has no integer kernel for ${opType}; with ${opType} in op_types_to_quantize its weights are stored in int8`,
+  )
+}
+
+function report(
   node: Node,
-  model: Model,
-  options: QuantizeDynamicOptions,
-): StaysFloat | undefined {
-  if (onnxOpset(model) < FIRST_OPSET) {
-    return staysFloat('opset_too_old', `the model's opset is below ${FIRST_OPSET}`)
-  }
-  if (options.nodesToExclude?.includes(node.name) === true) {
-    return staysFloat('excluded_by_name', 'it is in nodes_to_exclude')
-  }
-  if (node.opType === 'GRU' || node.opType === 'RNN') {
-    return staysFloat('no_integer_kernel', `onnxruntime has no integer kernel for ${node.opType}`)
-  }
-  const types: readonly string[] = options.opTypesToQuantize ?? DYNAMIC_DEFAULT_OP_TYPES
-  if (types.includes(node.opType)) return undefined
-  return node.opType === 'Conv' && options.opTypesToQuantize === undefined
-    ? staysFloat('not_worth_converting', 'ConvInteger is slower than the float Conv')
-    : staysFloat('excluded_by_type', 'its type is not in op_types_to_quantize')
-}
-
-interface Quantized {
-  readonly weights: readonly string[]
-  readonly quantized?: QuantizedWeight
-  readonly layer?: WeightedLayer
-  readonly range: WeightRange
-}
-
-function rewrite(
+  outcome: DynamicLayer | StaysFloat,
   writer: DynamicWriter,
-  node: Node,
-  index: GraphIndex,
-): Quantized | StaysFloat | undefined {
-  if (node.opType === 'LSTM') {
-    const weights = lstmWeights(node, index)
-    if ('reason' in weights) return weights
-    return { weights: rewriteLstm(writer, node, weights), range: writer.weightRange }
-  }
-  const layer = weightedLayer(node, index)
-  if (layer === undefined || 'reason' in layer) return layer
-  const write = node.opType === 'Conv' ? rewriteConv : rewriteMatMul
-  const { weightName, weight } = write(writer, layer)
-  return { weights: [weightName], quantized: weight, layer, range: writer.weightRange }
-}
-
-function report(node: Node, outcome: Quantized | StaysFloat): LayerReport {
+): LayerReport {
   const base = { node: nodeLabel(node), opType: node.opType, output: node.outputs[0]! }
   if ('reason' in outcome) return { ...base, decision: 'float', ...outcome }
-  const { weights, quantized, layer, range } = outcome
+  const { weightName, quantized, channels, storedOnly = false } = outcome
   return {
     ...base,
     decision: 'integer',
+    ...(storedOnly ? { message: 'its weights are stored in int8 and computed in float' } : {}),
     weight: {
-      name: weights[0]!,
+      name: weightName,
       type: 'int8',
       granularity: quantized?.scales.length === 1 ? 'per_tensor' : 'per_channel',
-      channels: layer?.channels ?? 0,
-      range,
+      channels,
+      range: storedOnly ? 'full' : writer.weightRange,
       saturationRisk: quantized?.riskyChannels ?? 0,
       bias: 'none',
     },

@@ -135,7 +135,13 @@ export const STEP_TABLE = {
         description: 'One scale per output channel of a weight instead of one per tensor.',
       },
       reduce_range: reduceRange,
-      ...quantizationScope,
+      op_types_to_quantize: {
+        type: 'string_list',
+        default: [],
+        description:
+          'Operator types that may be quantized; empty: MatMul, Gemm, LSTM, Attention and Gather. Conv, GRU and RNN by request: they become smaller and slower.',
+      },
+      nodes_to_exclude: quantizationScope.nodes_to_exclude,
     },
   },
   quantize_static: {
