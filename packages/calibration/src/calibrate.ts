@@ -19,6 +19,8 @@ import { type Feeds, rowsOf, type Watcher, type WatchOptions } from './watcher.j
 export interface CountedBatch {
   readonly feeds: Feeds
   readonly count: number
+  /** Default: the first dimension of the first input. */
+  readonly rows?: number
 }
 
 export interface CalibrateOptions<Kind extends StatisticsKind = 'minmax'> {
@@ -66,8 +68,8 @@ export async function calibrate<Kind extends StatisticsKind = 'minmax'>(
   try {
     for await (const batch of options.batches) {
       options.signal?.throwIfAborted()
-      const { feeds, count } = counted(batch)
-      await watcher.observe(feeds, count)
+      const { feeds, count, rows = rowsOf(feeds) } = counted(batch)
+      await watcher.observe({ feeds, count, rows })
       samples += count
       options.onProgress?.({ samples })
       if (await hasSettled(samples)) break

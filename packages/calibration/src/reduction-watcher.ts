@@ -4,7 +4,14 @@ import type { InferenceSession } from '@pare/inference'
 import { expose, instrument, type InstrumentedModel } from './instrument.js'
 import type { ReducingObserver } from './observer.js'
 import type { StatisticsKind, TensorStatistics } from './statistics.js'
-import { type Feeds, openSession, type States, type Watcher, type WatchOptions } from './watcher.js'
+import {
+  type Feeds,
+  type ObservedBatch,
+  openSession,
+  type States,
+  type Watcher,
+  type WatchOptions,
+} from './watcher.js'
 
 export async function watchReductions<Kind extends StatisticsKind>(
   options: WatchOptions,
@@ -35,7 +42,7 @@ class ReductionWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
   }
 
   /** Rows that fill up a batch repeat a sample, which changes no reduction. */
-  async observe(feeds: Feeds): Promise<void> {
+  async observe({ feeds }: ObservedBatch): Promise<void> {
     const results = await this.session.run(feeds)
     const suspicious: string[] = []
     for (const [point, names] of this.instrumented.outputs) {

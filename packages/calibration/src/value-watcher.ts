@@ -13,8 +13,8 @@ import type { CountingObserver } from './observer.js'
 import type { StatisticsKind, TensorStatistics } from './statistics.js'
 import {
   type Feeds,
+  type ObservedBatch,
   openSession,
-  rowsOf,
   type States,
   type Watcher,
   type WatchOptions,
@@ -56,9 +56,8 @@ class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
     this.maxElements = Math.max(1, Math.floor((options.maxBytes ?? MAX_BYTES) / 4))
   }
 
-  async observe(feeds: Feeds, count: number): Promise<void> {
-    this.groups ??= await this.openGroups(feeds)
-    const batch = { feeds, count, rows: rowsOf(feeds) }
+  async observe(batch: ObservedBatch): Promise<void> {
+    this.groups ??= await this.openGroups(batch.feeds)
     for (const group of this.groups) {
       if (group.sliced !== undefined) await this.observeSlices(group, group.sliced, batch)
       else await this.observeGroup(group, batch)

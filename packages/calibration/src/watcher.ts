@@ -8,10 +8,16 @@ import type { StatesByKind, StatisticsKind, TensorStatistics } from './statistic
 /** The values of one batch by input name; the first dimension counts samples. */
 export type Feeds = Readonly<Record<string, RuntimeTensor>>
 
+/** `count` of the `rows` are samples; the others fill up the batch. */
+export interface ObservedBatch {
+  readonly feeds: Feeds
+  readonly count: number
+  readonly rows: number
+}
+
 /** Runs the model on one batch after the other and keeps the states. */
 export interface Watcher<Kind extends StatisticsKind> {
-  /** `count` of the rows are samples; the others fill up the batch. */
-  readonly observe: (feeds: Feeds, count: number) => Promise<void>
+  readonly observe: (batch: ObservedBatch) => Promise<void>
   readonly tensors: () => Promise<Readonly<Record<string, TensorStatistics<Kind>>>>
   readonly release: () => Promise<void>
 }

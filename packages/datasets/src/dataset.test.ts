@@ -57,9 +57,23 @@ describe('openDataset', () => {
     expect(batches[1]).toEqual({
       offset: 5,
       count: 2,
+      rows: 2,
       feeds: { x: { dataType: 'float32', dims: [2, 2], data: Float32Array.of(10, 11, 12, 13) } },
       labels: { dataType: 'int64', dims: [2], data: BigInt64Array.of(5n, 6n) },
     })
+  })
+
+  it('feeds an input that is whole without the dimension of the samples', async () => {
+    const inputs = [
+      { input: 'state', array: 'x', isWhole: true },
+      { input: 'x', array: 'x' },
+    ]
+    const batches = await batchesOf(3, { batchSize: 1, inputs })
+    expect(batches.map(({ feeds }) => [feeds['state']?.dims, feeds['x']?.dims])).toEqual(
+      Array.from({ length: 3 }, () => [[2], [1, 2]]),
+    )
+    expect(batches[2]?.feeds['state']?.data).toEqual(Float32Array.of(4, 5))
+    await expect(batchesOf(3, { batchSize: 2, inputs })).rejects.toThrow(RangeError)
   })
 
   it('leaves out or fills up a last batch that is too short', async () => {

@@ -16,12 +16,14 @@ import { itemBytesOf } from './npy.js'
 import type { RandomAccess } from './random-access.js'
 
 export interface Batch {
-  /** One tensor per input, dims [rows, …]; rows is `count`, or the batch size when padded. */
+  /** One tensor per input, dims [rows, …], or those of one sample where an input is whole. */
   readonly feeds: Readonly<Record<string, RuntimeTensor>>
   /** dims [count, …], never padded. Absent when the data set has no labels. */
   readonly labels?: RuntimeTensor
   /** Samples in this batch, without padding. */
   readonly count: number
+  /** `count`, or the batch size when padded. */
+  readonly rows: number
   /** Index of the first sample in the data set. */
   readonly offset: number
 }
@@ -47,6 +49,8 @@ export interface InputBinding {
   readonly array: string
   /** The float type that the input takes, where the array has the other of float16 and float32. */
   readonly dataType?: DataType
+  /** Each sample of the array is a whole input: batches have one sample. */
+  readonly isWhole?: boolean
 }
 
 export interface Dataset {
@@ -149,11 +153,18 @@ async function readBatch(
   rows: Rows,
 ): Promise<Batch> {
   const feeds: Record<string, RuntimeTensor> = {}
-  for (const { input, array, dataType } of inputs) {
-    feeds[input] = castFloats(await readRows(reader, array, rows), dataType)
+  for (const { input, array, dataType, isWhole } of inputs) {
+    const tensor = castFloats(await readRows(reader, array, rows), dataType)
+    feeds[input] = isWhole === true ? withoutSampleAxis(tensor) : tensor
   }
-  if (reader.labels === null) return { feeds, ...rows }
-  return { feeds, labels: await readRows(reader, reader.labels, rows), ...rows }
+  const batch = { feeds, rows: rows.count, ...rows }
+  if (reader.labels === null) return batch
+  return { ...batch, labels: await readRows(reader, reader.labels, rows) }
+}
+
+function withoutSampleAxis({ dims, ...tensor }: RuntimeTensor): RuntimeTensor {
+  if (dims[0] !== 1) throw new RangeError(`${dims[0]} samples cannot be one whole input`)
+  return { ...tensor, dims: dims.slice(1) }
 }
 
 async function readRows(reader: Reader, name: string, rows: Rows): Promise<RuntimeTensor> {
@@ -191,7 +202,7 @@ export function castFloats(tensor: RuntimeTensor, dataType: DataType | undefined
 function padBatch(batch: Batch, rows: number): Batch {
   if (batch.count === rows) return batch
   const feeds = Object.entries(batch.feeds).map(([name, tensor]) => [name, padRows(tensor, rows)])
-  return { ...batch, feeds: Object.fromEntries(feeds) as Batch['feeds'] }
+  return { ...batch, rows, feeds: Object.fromEntries(feeds) as Batch['feeds'] }
 }
 
 /** Repeats the last row until there are `rows`. */

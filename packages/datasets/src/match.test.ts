@@ -121,9 +121,50 @@ describe('matchDataset', () => {
     expect(() => matchDataset(data, inputs)).toThrow(
       expect.objectContaining({ code: 'dataset_shape_mismatch' }),
     )
-    expect(() => matchDataset(dataset({ image: ['float32', [10]] }), image([]))).toThrow(
+    expect(() => matchDataset(dataset({ image: ['float32', [10, 2]] }), image([]))).toThrow(
       expect.objectContaining({ code: 'dataset_shape_mismatch' }),
     )
+  })
+
+  describe('with arrays that hold a whole input per sample', () => {
+    const recurrent: ModelInput[] = [
+      { name: 'input', dataType: 'float32', shape: [null, null] },
+      { name: 'state', dataType: 'float32', shape: [2, null, 128] },
+      { name: 'sr', dataType: 'int64', shape: [] },
+    ]
+
+    it('feeds a recurrent state and a scalar, one sample at a time', () => {
+      const data = dataset({
+        input: ['float32', [10, 512]],
+        state: ['float32', [10, 2, 1, 128]],
+        sr: ['int64', [10]],
+      })
+      expect(matchDataset(data, recurrent)).toEqual({
+        inputs: [
+          { input: 'input', array: 'input' },
+          { input: 'state', array: 'state', isWhole: true },
+          { input: 'sr', array: 'sr', isWhole: true },
+        ],
+        fixedBatchSize: 1,
+        paddedSamples: 0,
+        unusedArrays: [],
+      })
+    })
+
+    it('refuses them beside an input whose batch is fixed to more', () => {
+      const inputs = [{ ...recurrent[0]!, shape: [4, 512] }, recurrent[2]!]
+      const data = dataset({ input: ['float32', [10, 512]], sr: ['int64', [10]] })
+      expect(() => matchDataset(data, inputs)).toThrow(
+        expect.objectContaining({ code: 'dataset_shape_mismatch' }),
+      )
+    })
+
+    it('refuses them when another dimension does not fit', () => {
+      const data = dataset({ image: ['float32', [10, 28, 28]] })
+      expect(() => matchDataset(data, image([null, 784]))).toThrow(
+        expect.objectContaining({ code: 'dataset_shape_mismatch' }),
+      )
+    })
   })
 })
 

@@ -27,8 +27,10 @@ export interface DatasetMatch {
 
 /**
  * Binds the arrays of a data set to the inputs of a model by name; a single unnamed array (`arr_0`)
- * feeds a single input. The first dimension of every input is the batch. A float16 array feeds a
- * float32 input and the other way round. Throws
+ * feeds a single input. The first dimension of every input is the batch; where an array has one
+ * dimension more than the input (a recurrent state, a scalar), each of its samples is a whole input
+ * and the model runs on one sample at a time. A float16 array feeds a float32 input and the other way
+ * round. Throws
  * `dataset_input_missing`, `dataset_dtype_mismatch` or `dataset_shape_mismatch`, each naming the
  * array, what was expected, what is there, and the remedy.
  */
@@ -42,12 +44,13 @@ export function matchDataset(
   const inputs = modelInputs.map((input): InputBinding => {
     const array = findArray(input, candidates, { arrays: dataset.arrays, modelInputs })
     checkDataType(input, array)
-    checkShape(input, array)
-    const binding = { input: input.name, array: array.name }
+    const isWhole = feedsWhole(input, array)
+    if (!isWhole) checkShape(input, array)
+    const binding = { input: input.name, array: array.name, ...(isWhole ? { isWhole } : {}) }
     return input.dataType === array.dataType ? binding : { ...binding, dataType: input.dataType }
   })
   checkNamedSizes(modelInputs, inputs, dataset.arrays)
-  const fixedBatchSize = findFixedBatchSize(modelInputs)
+  const fixedBatchSize = findFixedBatchSize(modelInputs, inputs)
   const overhang = fixedBatchSize === null ? 0 : dataset.samples % fixedBatchSize
   const used = new Set(inputs.map(({ array }) => array))
   return {
@@ -96,15 +99,23 @@ function checkDataType(input: ModelInput, array: ArrayDescription): void {
   )
 }
 
+/** Whether the array holds, for each sample, the input with all its dimensions. */
+function feedsWhole({ shape }: ModelInput, { dims }: ArrayDescription): boolean {
+  return shape?.length === dims.length - 1 && fits(shape, dims.slice(1))
+}
+
+type Shape = NonNullable<ModelInput['shape']>
+
+function fits(shape: Shape, dims: readonly number[]): boolean {
+  return shape.every((size, axis) => typeof size !== 'number' || size < 0 || size === dims[axis])
+}
+
 function checkShape(input: ModelInput, array: ArrayDescription): void {
   const { shape } = input
   if (shape === undefined) return
   const [, ...expected] = shape
   const [, ...got] = array.dims
-  const fits =
-    shape.length === array.dims.length &&
-    expected.every((size, axis) => typeof size !== 'number' || size < 0 || size === got[axis])
-  if (fits) return
+  if (shape.length === array.dims.length && fits(expected, got)) return
   const wanted = `[${shape.map((size) => size ?? '?').join(', ')}]`
   throw errors.dataset_shape_mismatch(
     `array "${array.name}" has shape [${array.dims.join(', ')}] and the model's input "${input.name}" takes ${wanted}, where the first dimension is the batch: ${shapeRemedy(expected, got)}`,
@@ -150,10 +161,12 @@ function checkNamedSizes(
 ): void {
   const sizes = new Map<string, { readonly size: number; readonly array: string }>()
   for (const [index, input] of modelInputs.entries()) {
-    const array = arrays.find(({ name }) => name === bindings[index]!.array)!
+    const { array: wanted, isWhole } = bindings[index]!
+    const array = arrays.find(({ name }) => name === wanted)!
+    const dims = isWhole === true ? array.dims.slice(1) : array.dims
     for (const [axis, param] of (input.shape ?? []).entries()) {
-      if (typeof param !== 'string' || param === '' || axis === 0) continue
-      const size = array.dims[axis]!
+      if (typeof param !== 'string' || param === '' || (axis === 0 && isWhole !== true)) continue
+      const size = dims[axis]!
       const earlier = sizes.get(param)
       if (earlier !== undefined && earlier.size !== size) {
         throw errors.dataset_shape_mismatch(
@@ -166,11 +179,16 @@ function checkNamedSizes(
   }
 }
 
-function findFixedBatchSize(modelInputs: readonly ModelInput[]): number | null {
-  const sizes = modelInputs.flatMap(({ name, shape }) => {
+/** One where an input is whole; else what the inputs' first dimensions say. */
+function findFixedBatchSize(
+  modelInputs: readonly ModelInput[],
+  bindings: readonly InputBinding[],
+): number | null {
+  const sizes = modelInputs.flatMap(({ name, shape }, index) => {
+    if (bindings[index]?.isWhole === true) return [{ name, batch: 1 }]
     if (shape?.length === 0) {
       throw errors.dataset_shape_mismatch(
-        `the model's input "${name}" is a single number: data sets feed inputs whose first dimension is the batch`,
+        `the model's input "${name}" is a single number: its array needs one number per sample, shape [samples]`,
         { details: { array: name, expected: shape } },
       )
     }
@@ -181,7 +199,7 @@ function findFixedBatchSize(modelInputs: readonly ModelInput[]): number | null {
   const other = sizes.find(({ batch }) => batch !== first?.batch)
   if (first !== undefined && other !== undefined) {
     throw errors.dataset_shape_mismatch(
-      `the model's inputs "${first.name}" and "${other.name}" have different fixed batch sizes, ${first.batch} and ${other.batch}: export it with a dynamic batch`,
+      `the model's inputs "${first.name}" and "${other.name}" need different batch sizes, ${first.batch} and ${other.batch}: export it with a dynamic batch`,
       { details: { array: other.name, expected: first.batch, got: other.batch } },
     )
   }

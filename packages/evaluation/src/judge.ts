@@ -73,10 +73,9 @@ export async function judge(sessions: Sessions, options: JudgeOptions): Promise<
 }
 
 async function runBatch(session: InferenceSession, batch: Batch): Promise<Outputs> {
-  const rows = Object.values(batch.feeds)[0]?.dims[0] ?? batch.count
   const outputs = Object.entries(await session.run(feedsFor(session, batch.feeds)))
   return Object.fromEntries(
-    outputs.map(([name, tensor]) => [name, dropPadding(tensor, rows, batch.count)]),
+    outputs.map(([name, tensor]) => [name, dropPadding(tensor, batch.rows, batch.count)]),
   )
 }
 

@@ -20,7 +20,7 @@ export async function withCalibrationBatches<Result>(
     const limit = Math.min(samples, dataset.samples)
     const batches = dataset.batches({
       inputs,
-      batchSize: calibrationBatchSize(model),
+      batchSize: fixedBatchSize ?? calibrationBatchSize(model),
       limit,
       remainder: fixedBatchSize === null ? 'keep' : 'pad',
     })

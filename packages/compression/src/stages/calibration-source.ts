@@ -20,7 +20,7 @@ export function calibrationSource(
       const offset = part.from ?? 0
       const read = dataset.batches({
         inputs,
-        batchSize: calibrationBatchSize(model),
+        batchSize: fixedBatchSize ?? calibrationBatchSize(model),
         offset,
         limit: Math.max(0, Math.min(part.samples, samples - offset)),
         remainder: fixedBatchSize === null ? 'keep' : 'pad',
