@@ -26,6 +26,8 @@ export async function measureService(gigabytes, steps, settings = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'pare-bench-large-'))
   const stack = await startStack({
     PARE_ENGINE_MEMORY_MIB: '4096',
+    // Enough on a machine that is busy with other things as well.
+    PARE_INSPECT_TIMEOUT_SECONDS: '1800',
     PARE_LOG_LEVEL: 'error',
     ...settings,
   })

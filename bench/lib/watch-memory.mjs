@@ -42,7 +42,7 @@ function below(rootPid) {
     const parent = /^PPid:\s*(\d+)$/m.exec(statusOf(name))?.[1]
     if (parent !== undefined) parents.set(Number(name), Number(parent))
   }
-  const kinds = new Map([[rootPid, 'API and worker']])
+  const kinds = new Map([[rootPid, 'API']])
   const isBelow = (pid) => {
     for (let at = pid; at !== undefined; at = parents.get(at)) if (at === rootPid) return true
     return false
@@ -57,6 +57,7 @@ function kindOf(pid) {
   // Just started, or just ended.
   if (command === '') return undefined
   if (command.includes('probe-entry')) return "evaluate's probe of memory"
+  if (command.includes('worker/dist/main')) return 'worker'
   if (!command.includes('engine/main')) return /postgres/.test(command) ? 'PostgreSQL' : 'other'
   return stageOf(pid)
 }

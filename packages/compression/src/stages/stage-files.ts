@@ -1,5 +1,4 @@
 // How a stage reads its inputs and writes its outputs.
-import { createReadStream } from 'node:fs'
 import { link, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -43,8 +42,8 @@ async function enter(context: StageContext, role: string): Promise<string> {
 export async function readStoredModel(context: StageContext, role: string): Promise<ModelSource> {
   const { path } = inputOf(context, role)
   if (!isBundle(path)) return readFile(path)
-  const model = await readModel(context, role)
-  return { model, session: encodeModel(model), pieces: () => createReadStream(path) }
+  const { model, sizeBytes, read } = openModelFile(await enter(context, role))
+  return { model, session: encodeModel(model), bytes: sizeBytes, read }
 }
 
 /** Reads a JSON input that an earlier stage wrote; its form is that stage's promise. */

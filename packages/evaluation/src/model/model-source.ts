@@ -8,8 +8,10 @@ export interface StoredModel {
   readonly model: Model
   /** What a session is made of. */
   readonly session: Uint8Array | { readonly path: string }
-  /** The file that is delivered, from its start, piece by piece. */
-  readonly pieces: () => AsyncIterable<Uint8Array>
+  /** Size of the file that is delivered. */
+  readonly bytes: number
+  /** The bytes of that file from `start` to `end`. */
+  readonly read: (start: number, end: number) => Uint8Array
 }
 
 export type ModelSource = Uint8Array | StoredModel
@@ -22,14 +24,11 @@ export function sessionSource(source: ModelSource): StoredModel['session'] {
   return source instanceof Uint8Array ? source : source.session
 }
 
-const PIECE_BYTES = 1 << 20
-
-export function piecesOf(source: ModelSource): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
-  return source instanceof Uint8Array ? cut(source) : source.pieces()
+export function sizeOf(source: ModelSource): number {
+  return source instanceof Uint8Array ? source.byteLength : source.bytes
 }
 
-function* cut(bytes: Uint8Array): Generator<Uint8Array> {
-  for (let at = 0; at < bytes.byteLength; at += PIECE_BYTES) {
-    yield bytes.subarray(at, at + PIECE_BYTES)
-  }
+/** The bytes of the file from `start` to `end`. */
+export function readSource(source: ModelSource, start: number, end: number): Uint8Array {
+  return source instanceof Uint8Array ? source.subarray(start, end) : source.read(start, end)
 }

@@ -111,6 +111,8 @@ describe('an upload', () => {
         kind: 'bytes',
         bytes: weights.subarray(4, 12),
       })
+      // What is stored is read where it is.
+      expect(readdirSync(directory)).toEqual(stored ? [] : ['README.md', 'model.onnx', 'w.bin'])
       const constant = model.graph.nodes[1]?.attributes.get('value')
       expect(constant).toMatchObject({
         value: { data: { kind: 'bytes', bytes: weights.subarray(8, 16) } },
@@ -216,6 +218,27 @@ describe('an archive', () => {
       zip([model, { path: 'w.bin', content: relu, overlaps: true }]),
     ],
     ['with a wrong checksum', 'bundle_archive_invalid', zip([{ ...model, claims: { crc32: 1 } }])],
+    [
+      'with a wrong checksum of what is stored',
+      'bundle_archive_invalid',
+      zip([
+        { ...model, stored: true },
+        { path: 'w.bin', content: weights, stored: true, claims: { crc32: 1 } },
+      ]),
+    ],
+    [
+      'with a stored archive by content',
+      'bundle_entry_refused',
+      zip([model, { path: 'w.bin', content: whole, stored: true }]),
+    ],
+    [
+      'with stored weights that overlap',
+      'bundle_entry_refused',
+      zip([
+        { ...model, stored: true },
+        { path: 'w.bin', content: relu, stored: true, overlaps: true },
+      ]),
+    ],
     [
       'longer than it claims',
       'bundle_archive_invalid',

@@ -1,9 +1,10 @@
 /**
- * Unpacks an upload into a folder of its own. An upload is a bare .onnx file, used where it is, or
- * a zip archive of one .onnx file and the external data it names; the content decides, not the
- * name. Files are written by us alone, each new (O_EXCL), so none can be a link.
+ * Unpacks an upload into a folder of its own. An upload is a bare .onnx file or a zip archive of one
+ * .onnx file and the external data it names; the content decides, not the name. What is not
+ * compressed is checked and used where it is. Files are written by us alone, each new (O_EXCL), so
+ * none can be a link.
  */
-import { createWriteStream, lstatSync, readdirSync } from 'node:fs'
+import { createWriteStream, lstatSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable, Transform, type TransformCallback } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -15,11 +16,18 @@ import { type BundleLimits, DEFAULT_BUNDLE_LIMITS } from './limits.js'
 import { openPlainFile, type PlainFile } from './plain-file.js'
 import { readZipDirectory, type ZipEntry } from './zip-directory.js'
 
+/** A file of an upload: bytes of a file on the disk. */
+export interface BundleFile {
+  readonly path: string
+  readonly offset: number
+  readonly bytes: number
+}
+
 export interface Bundle {
   /** The .onnx file. */
-  readonly modelPath: string
-  /** Path of each further file by name. */
-  readonly members: ReadonlyMap<string, string>
+  readonly model: BundleFile
+  /** Each further file by name. */
+  readonly members: ReadonlyMap<string, BundleFile>
 }
 
 export interface ExtractOptions {
@@ -39,19 +47,22 @@ export async function extractBundle(options: ExtractOptions): Promise<Bundle> {
   try {
     const { source } = upload
     const head = source.size === 0 ? new Uint8Array(0) : source.read(0, SNIFF_BYTES)
-    if (!isZip(head)) return { modelPath: options.path, members: new Map() }
+    if (!isZip(head)) {
+      const { size } = statSync(options.path)
+      return { model: { path: options.path, offset: 0, bytes: size }, members: new Map() }
+    }
     checkEmptyDirectory(options.directory)
     const entries = readZipDirectory(source, limits)
     const model = findModel(entries)
     const budget = { left: allowance(source.size, limits) }
-    for (const entry of entries) await extractEntry(upload, entry, options.directory, budget)
+    const files = new Map<ZipEntry, BundleFile>()
+    for (const entry of entries) {
+      files.set(entry, await openEntry(upload, entry, { ...options, budget }))
+    }
+    const members = entries.filter((entry) => entry !== model)
     return {
-      modelPath: join(options.directory, model.name),
-      members: new Map(
-        entries
-          .filter((entry) => entry !== model)
-          .map(({ name }) => [name, join(options.directory, name)]),
-      ),
+      model: files.get(model)!,
+      members: new Map(members.map((entry) => [entry.name, files.get(entry)!])),
     }
   } finally {
     upload.close()
@@ -85,25 +96,55 @@ function allowance(archiveBytes: number, limits: BundleLimits): number {
 }
 
 const READ_BYTES = 64 * 1024
+const CHECK_BYTES = 4 * 1024 * 1024
 
 interface Budget {
   left: number
 }
 
-async function extractEntry(
+interface Place extends Pick<ExtractOptions, 'path' | 'directory'> {
+  readonly budget: Budget
+}
+
+async function openEntry(upload: PlainFile, entry: ZipEntry, place: Place): Promise<BundleFile> {
+  const { name, dataOffset, inflatedBytes } = entry
+  if (entry.method === 'stored') {
+    checkStored(upload, entry)
+    return { path: place.path, offset: dataOffset, bytes: inflatedBytes }
+  }
+  const path = join(place.directory, name)
+  await inflateEntry(upload, entry, { path, budget: place.budget })
+  return { path, offset: 0, bytes: inflatedBytes }
+}
+
+function checkStored({ readRange }: PlainFile, entry: ZipEntry): void {
+  const end = entry.dataOffset + entry.inflatedBytes
+  let sum = 0
+  for (let at = entry.dataOffset; at < end; at += CHECK_BYTES) {
+    const piece = readRange(at, Math.min(CHECK_BYTES, end - at))
+    if (at === entry.dataOffset) checkNoArchive(entry, piece)
+    sum = crc32(piece, sum)
+  }
+  if (sum !== entry.crc32) throw damaged(entry, 'its checksum is wrong')
+}
+
+function checkNoArchive({ name }: ZipEntry, head: Uint8Array): void {
+  if (!isZip(head)) return
+  throw scanErrors.bundle_entry_refused(`'${name}' is an archive in the archive`)
+}
+
+async function inflateEntry(
   upload: PlainFile,
   entry: ZipEntry,
-  directory: string,
-  budget: Budget,
+  { path, budget }: { readonly path: string; readonly budget: Budget },
 ): Promise<void> {
-  const out = createWriteStream(join(directory, entry.name), { flags: 'wx', mode: 0o600 })
+  const out = createWriteStream(path, { flags: 'wx', mode: 0o600 })
   const count = new EntryCheck(entry, budget)
   if (entry.compressedBytes === 0) {
     count.end()
     return pipeline(count, out)
   }
   const raw = Readable.from(compressedBytes(upload, entry), { objectMode: false })
-  if (entry.method === 'stored') return pipeline(raw, count, out)
   try {
     await pipeline(raw, createInflateRaw(), count, out)
   } catch (error) {
@@ -143,8 +184,10 @@ class EntryCheck extends Transform {
   }
 
   override _transform(chunk: Buffer, _encoding: string, done: TransformCallback): void {
-    if (this.#bytes === 0 && isZip(chunk)) {
-      done(scanErrors.bundle_entry_refused(`'${this.#entry.name}' is an archive in the archive`))
+    try {
+      if (this.#bytes === 0) checkNoArchive(this.#entry, chunk)
+    } catch (error) {
+      done(error as Error)
       return
     }
     this.#bytes += chunk.length

@@ -1,4 +1,9 @@
-export { type Bundle, extractBundle, type ExtractOptions } from './extract-bundle.js'
+export {
+  type Bundle,
+  type BundleFile,
+  extractBundle,
+  type ExtractOptions,
+} from './extract-bundle.js'
 export { type BundleLimits, DEFAULT_BUNDLE_LIMITS } from './limits.js'
 export {
   isBundle,

@@ -37,6 +37,8 @@ export interface ModelFile {
    * file, so a session needs the folder that it lies in. The file must stay there.
    */
   readonly model: Model
+  /** The bytes of the file from `start` to `end`. */
+  readonly read: (start: number, end: number) => Uint8Array
 }
 
 /** True of a file that is an archive, without looking at the rest. */
@@ -47,8 +49,9 @@ export function isBundle(path: string): boolean {
 /** Opens a file that `writeModelFile` wrote, here or elsewhere. Throws what the decoder throws. */
 export function openModelFile(path: string): ModelFile {
   const sizeBytes = statSync(path).size
+  const read = (start: number, end: number) => readPart(path, start, end - start)
   if (!isBundle(path)) {
-    return { format: 'onnx', sizeBytes, model: decodeModel(readFileSync(path)) }
+    return { format: 'onnx', sizeBytes, read, model: decodeModel(readFileSync(path)) }
   }
   const entries = entriesOf(path, sizeBytes)
   const { dataOffset, inflatedBytes } = entryOf(entries, MODEL_NAME)
@@ -58,7 +61,7 @@ export function openModelFile(path: string): ModelFile {
       ? { ...tensor, data: inBundle(tensor.data, path, entryOf(entries, tensor.data.location)) }
       : tensor,
   )
-  return { format: 'bundle', sizeBytes, model }
+  return { format: 'bundle', sizeBytes, read, model }
 }
 
 /** Where the bytes lie in the bundle. */

@@ -8,9 +8,9 @@ import type { ScanLimits, ScanPolicy } from '../scan/limits.js'
 import { scanModel } from '../scan/scan-model.js'
 import type { ScanReport } from '../scan/scan-report.js'
 import { canonicalizeModel } from './canonicalize-model.js'
-import { type Bundle, extractBundle } from './extract-bundle.js'
+import { type Bundle, type BundleFile, extractBundle } from './extract-bundle.js'
 import type { BundleLimits } from './limits.js'
-import { openPlainFile, type PlainFile } from './plain-file.js'
+import { openPlainFile, partOf, type PlainFile } from './plain-file.js'
 
 export interface OpenUploadOptions {
   /** The uploaded file: .onnx or .zip. */
@@ -69,13 +69,18 @@ interface OpenFiles {
 
 /** All files stay open from the scan to the decoding, so that both see the same bytes. */
 function openFiles(bundle: Bundle): OpenFiles {
-  const model = openPlainFile(bundle.modelPath)
-  const members = new Map<string, PlainFile>()
+  const opened: PlainFile[] = []
+  const open = ({ path, offset, bytes }: BundleFile): PlainFile => {
+    const file = openPlainFile(path)
+    opened.push(file)
+    return partOf(file, offset, bytes)
+  }
   try {
-    for (const [name, path] of bundle.members) members.set(name, openPlainFile(path))
+    const members = new Map<string, PlainFile>()
+    for (const [name, file] of bundle.members) members.set(name, open(file))
+    return { model: open(bundle.model), members }
   } catch (error) {
-    for (const file of [model, ...members.values()]) file.close()
+    for (const file of opened) file.close()
     throw error
   }
-  return { model, members }
 }

@@ -32,6 +32,20 @@ export function openPlainFile(path: string): PlainFile {
   }
 }
 
+/** Some of its bytes as if they were a file of their own; closing it closes the file. */
+export function partOf(file: PlainFile, offset: number, bytes: number): PlainFile {
+  const { source, readRange: readWhole } = file
+  if (offset === 0 && bytes === source.size) return file
+  return {
+    source: {
+      size: bytes,
+      read: (at, length) => source.read(offset + at, Math.min(length, bytes - at)),
+    },
+    readRange: (at, length) => readWhole(offset + at, length),
+    close: () => file.close(),
+  }
+}
+
 function openWithoutLinks(path: string): number {
   try {
     // NONBLOCK: opening a named pipe must not wait for its writer.
