@@ -96,6 +96,32 @@ describe('calibrate', () => {
     })
   })
 
+  it('sees a NaN wherever it stands, although reductions skip it', async () => {
+    for (const at of [0, 7, 15]) {
+      const { x } = batch(2, 4)
+      const data = Float32Array.from(x!.data as Float32Array)
+      data[at] = NaN
+      const { tensors } = await calibrate({
+        ...{ model: twoLayers(), points: ['x', 'h'], runtime },
+        batches: [batch(2, 5), { x: { ...x!, data } }],
+      })
+      // One NaN in a row makes all 16 sums of the row NaN.
+      expect(tensors['x']?.state.nonFinite).toBe(1)
+      expect(tensors['h']?.state.nonFinite).toBe(16)
+      expect(tensors['h']?.state.range?.max).toBeLessThan(Infinity)
+    }
+  })
+
+  it('takes a sum beyond float32 for what it is, not for an infinite value', async () => {
+    const data = new Float32Array(16).fill(3e38)
+    const { tensors } = await calibrate({
+      ...{ model: twoLayers(), points: ['x'], runtime },
+      batches: [{ x: { dataType: 'float32', dims: [2, 8], data } }],
+    })
+    const max = Math.fround(3e38)
+    expect(tensors['x']?.state).toEqual({ range: { min: max, max }, nonFinite: 0 })
+  })
+
   it('keeps a tensor without any finite value, without a range', async () => {
     const data = new Float32Array(8).fill(Infinity)
     const { tensors } = await calibrate({

@@ -1,6 +1,6 @@
 export { CALIBRATION_BATCH_SIZE, calibrationBatchSize } from './batch-size.js'
 export { calibrate, type CalibrateOptions, type CountedBatch } from './calibrate.js'
-export { type CoarseHistogram,coarseHistogram } from './coarse-histogram.js'
+export { type CoarseHistogram, coarseHistogram } from './coarse-histogram.js'
 export { compareStatistics, driftOf, type TensorDrift } from './compare-statistics.js'
 export { errors } from './errors.js'
 export { mergeStatistics } from './merge-statistics.js'

@@ -1,4 +1,4 @@
-// Least and greatest value of a tensor. onnxruntime reduces, so a batch costs two numbers.
+// Least and greatest value of a tensor. onnxruntime reduces, so a batch costs three numbers.
 import type { RuntimeTensor } from '@pare/tensor'
 
 import type { ReducingObserver } from './observer.js'
@@ -11,10 +11,11 @@ export const minMaxObserver: ReducingObserver<'minmax'> = {
   looksAt: 'reductions',
   ordered: false,
   empty: EMPTY,
-  // Without axes ReduceMin and ReduceMax reduce all of them, in every opset alike.
+  // Without axes they reduce all of them, in every opset alike. The sum is there for NaN, which
+  // ReduceMin and ReduceMax skip.
   reduce: (value, name) => {
-    const outputs = [name('min'), name('max')]
-    const nodes = ['ReduceMin', 'ReduceMax'].map((opType, i) => ({
+    const outputs = ['min', 'max', 'sum'].map(name)
+    const nodes = ['ReduceMin', 'ReduceMax', 'ReduceSum'].map((opType, i) => ({
       name: '',
       opType,
       domain: '',
@@ -29,9 +30,11 @@ export const minMaxObserver: ReducingObserver<'minmax'> = {
     if (min === undefined || max === undefined) return state
     return merge(state, { range: { min: scalar(min), max: scalar(max) }, nonFinite: 0 })
   },
-  // onnxruntime's reductions skip NaN and return ±Infinity where a value is infinite, or where
-  // there is no value to return.
-  needsValues: (outputs) => outputs.some((output) => !Number.isFinite(scalar(output))),
+  // An infinite end means an infinite value, or that there was none at all. The sum of finite values
+  // may be infinite too.
+  needsValues: ([min, max, sum]) =>
+    [min, max].some((end) => end !== undefined && !Number.isFinite(scalar(end))) ||
+    (sum !== undefined && Number.isNaN(scalar(sum))),
   observeValues: (state, values) => merge(state, reduceFinite(values.data as ArrayLike<number>)),
   merge,
 }

@@ -1,4 +1,4 @@
-// For observers whose reductions onnxruntime computes: two numbers per value and batch come out.
+// For observers whose reductions onnxruntime computes: a few numbers per value and batch come out.
 import type { InferenceSession } from '@pare/inference'
 
 import { expose, instrument, type InstrumentedModel } from './instrument.js'
