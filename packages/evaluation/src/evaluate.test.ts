@@ -110,7 +110,7 @@ describe('evaluate', () => {
       original: 1,
       result: 1,
       drop: 0,
-      drop_interval: null,
+      drop_interval: { low: 0, high: expect.closeTo(0.0713, 4) as number },
     })
   })
 

@@ -4,7 +4,9 @@ import { cpuFeatures, type SessionOptions } from '@pare/inference'
 
 import { judge, type Sessions } from './judge.js'
 import type { LatencyComparison } from './latency/measure-latency.js'
-import { compareLayers, measureModels } from './measure-models.js'
+import { compareLatency, compareLayers, measureModels } from './measure-models.js'
+import { sessionSource } from './model/model-source.js'
+import { compareProfiles } from './profile/compare-profiles.js'
 import type { EvaluationResult, ModelMeasurements, PrimaryMetric, Ratios } from './result.js'
 import {
   describeSetting,
@@ -22,35 +24,34 @@ import { choosePrimary, summarizeFidelity, summarizeMetrics } from './summarize.
 export async function evaluate(options: EvaluateOptions): Promise<EvaluationResult> {
   const { runtime, target } = options
   const session: SessionOptions = { intraOpThreads: target.threads, device: target.device }
-  const sessions = await openSessions(options, session)
-  try {
+  const judged = await withSessions(options, session, async (sessions) => {
     const setting = describeSetting(options, sessions, session)
-    const batchSize = judgedBatchSize(setting)
-    const judgement = await judgeModels(setting, sessions, batchSize)
-    const { latency, original, result } = await measureModels(setting, sessions)
-    const metrics = summarizeMetrics(judgement)
-    const fidelity = summarizeFidelity(judgement)
-    return {
-      primary: choosePrimary(options.metric, setting.output, { metrics, fidelity }),
-      metrics,
-      fidelity,
-      original,
-      result,
-      ratios: ratiosOf(original, result, latency.speedup),
-      latency: withoutSummaries(latency, servedBatchSize(setting)),
-      layers: await compareLayers(setting),
-      samples: judgement.samples,
-      batch_size: batchSize,
-      environment: {
-        runtime: { name: runtime.name, version: runtime.version },
-        device: target.device,
-        threads: target.threads,
-        cpu: cpuFeatures(),
-      },
-    }
-  } finally {
-    await sessions.original.release()
-    await sessions.result.release()
+    const judgement = await judgeModels(setting, sessions, judgedBatchSize(setting))
+    return { setting, sessions, judgement, latency: await compareLatency(setting, sessions) }
+  })
+  // What follows opens sessions of its own; large models are not to be in memory twice.
+  const { setting, sessions, judgement, latency } = judged
+  const { original, result } = await measureModels(setting, sessions, latency)
+  const metrics = summarizeMetrics(judgement)
+  const fidelity = summarizeFidelity(judgement)
+  return {
+    primary: choosePrimary(options.metric, setting.output, { metrics, fidelity }),
+    metrics,
+    fidelity,
+    original,
+    result,
+    ratios: ratiosOf(original, result, latency.speedup),
+    latency: withoutSummaries(latency, servedBatchSize(setting)),
+    layers: await compareLayers(setting),
+    ...(await compareProfiles(setting)),
+    samples: judgement.samples,
+    batch_size: judgedBatchSize(setting),
+    environment: {
+      runtime: { name: runtime.name, version: runtime.version },
+      device: target.device,
+      threads: target.threads,
+      cpu: cpuFeatures(),
+    },
   }
 }
 
@@ -61,28 +62,31 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
 export async function judgePrimary(options: EvaluateOptions): Promise<PrimaryMetric> {
   const { target, metric } = options
   const session: SessionOptions = { intraOpThreads: target.threads, device: target.device }
-  const sessions = await openSessions(options, session)
-  try {
+  return withSessions(options, session, async (sessions) => {
     const setting = describeSetting(options, sessions, session)
     const judgement = await judgeModels(setting, sessions, judgedBatchSize(setting))
     const metrics = summarizeMetrics(judgement)
-    return choosePrimary(metric, setting.output, {
-      metrics,
-      fidelity: summarizeFidelity(judgement),
-    })
-  } finally {
-    await sessions.original.release()
-    await sessions.result.release()
-  }
+    const fidelity = summarizeFidelity(judgement)
+    return choosePrimary(metric, setting.output, { metrics, fidelity })
+  })
 }
 
-async function openSessions(options: EvaluateOptions, session: SessionOptions): Promise<Sessions> {
-  const original = await options.runtime.createSession(options.original, session)
+/** Opens both models for `use` and closes them whatever happens. */
+async function withSessions<Result>(
+  { runtime, original, result }: EvaluateOptions,
+  session: SessionOptions,
+  use: (sessions: Sessions) => Promise<Result>,
+): Promise<Result> {
+  const first = await runtime.createSession(sessionSource(original), session)
   try {
-    return { original, result: await options.runtime.createSession(options.result, session) }
-  } catch (error) {
-    await original.release()
-    throw error
+    const second = await runtime.createSession(sessionSource(result), session)
+    try {
+      return await use({ original: first, result: second })
+    } finally {
+      await second.release()
+    }
+  } finally {
+    await first.release()
   }
 }
 

@@ -23,6 +23,17 @@ export {
   NO_FIDELITY,
 } from './metrics/fidelity.js'
 export { countMacs, type MacCount, type ModelFacts, modelFacts } from './model/model-facts.js'
+export type { ModelSource, StoredModel } from './model/model-source.js'
+export { opCosts, type OpTypeCost, type OpTypeRow } from './profile/op-costs.js'
+export { opFamily } from './profile/op-family.js'
+export {
+  type KernelProfile,
+  type ModelProfile,
+  profileModel,
+  type ProfileRequest,
+  type Trace,
+  type TraceRuns,
+} from './profile/profile-model.js'
 export {
   type Accuracy,
   type AccuracyComparison,
@@ -34,6 +45,7 @@ export {
   METRICS,
   type ModelMeasurements,
   type PrimaryMetric,
+  type Profiles,
   type Ratios,
 } from './result.js'
 export type {
@@ -50,6 +62,8 @@ export {
   median,
   medianInterval,
   pairedDifferenceInterval,
+  type PairedMean,
+  pairedMean,
   quantile,
   wilsonInterval,
 } from './statistics.js'

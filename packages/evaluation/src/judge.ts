@@ -13,7 +13,7 @@ import {
   mergeFidelity,
   NO_FIDELITY,
 } from './metrics/fidelity.js'
-import { mergeSquaredErrors, type SquaredError, squaredError } from './metrics/squared-error.js'
+import { mergePairedErrors, type PairedErrors, pairErrors } from './metrics/squared-error.js'
 import { dropPadding, numbersOf } from './numbers.js'
 import type { MetricName } from './result.js'
 
@@ -40,7 +40,7 @@ export interface Judgement {
   readonly top1?: PairedCounts
   /** Absent with five classes or fewer, where it would always be right. */
   readonly top5?: PairedCounts
-  readonly squaredErrors?: { readonly original: SquaredError; readonly result: SquaredError }
+  readonly squaredErrors?: PairedErrors
   /** By output. */
   readonly fidelity: ReadonlyMap<string, FidelitySums>
 }
@@ -98,20 +98,19 @@ function judgeBatch(judged: JudgedBatch, options: JudgeOptions): Judgement {
   }
   const base = { samples: batch.count, fidelity }
   if (batch.labels === undefined) return base
-  return { ...base, ...judgeByLabels(outputs, batch.labels, options) }
+  return {
+    ...base,
+    ...judgeByLabels(outputs, { labels: batch.labels, samples: batch.count }, options),
+  }
 }
 
 function judgeByLabels(
   outputs: { readonly original: RuntimeTensor; readonly result: RuntimeTensor },
-  labels: RuntimeTensor,
+  { labels, samples }: { readonly labels: RuntimeTensor; readonly samples: number },
   { metric, output }: JudgeOptions,
 ): Pick<Judgement, 'top1' | 'top5' | 'squaredErrors'> {
   if (metric === 'mse') {
-    const squaredErrors = {
-      original: squaredError(output, outputs.original, labels),
-      result: squaredError(output, outputs.result, labels),
-    }
-    return { squaredErrors }
+    return { squaredErrors: pairErrors(output, outputs, { labels, samples }) }
   }
   if (metric === 'fidelity' && !looksLikeScores(outputs.original, labels)) return {}
   const { top1, top5, classes } = countAccuracy(output, outputs, labels)
@@ -149,12 +148,7 @@ export function mergeJudgements(a: Judgement, b: Judgement): Judgement {
     ...(a.top1 && b.top1 ? { top1: mergePairs(a.top1, b.top1) } : {}),
     ...(a.top5 && b.top5 ? { top5: mergePairs(a.top5, b.top5) } : {}),
     ...(a.squaredErrors && b.squaredErrors
-      ? {
-          squaredErrors: {
-            original: mergeSquaredErrors(a.squaredErrors.original, b.squaredErrors.original),
-            result: mergeSquaredErrors(a.squaredErrors.result, b.squaredErrors.result),
-          },
-        }
+      ? { squaredErrors: mergePairedErrors(a.squaredErrors, b.squaredErrors) }
       : {}),
   }
 }

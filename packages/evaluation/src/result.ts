@@ -5,6 +5,8 @@ import type { LatencyComparison, LatencySummary } from './latency/measure-latenc
 import type { LayerError } from './layers/measure-layers.js'
 import type { MemoryUse } from './memory/memory-probe.js'
 import type { Fidelity } from './metrics/fidelity.js'
+import type { OpTypeRow } from './profile/op-costs.js'
+import type { ModelProfile } from './profile/profile-model.js'
 import type { FileSize } from './size.js'
 import type { Interval } from './statistics.js'
 
@@ -28,9 +30,18 @@ export interface EvaluationResult {
   readonly latency: Omit<LatencyComparison, 'original' | 'result'> & { readonly batch_size: number }
   /** Error per tensor of the float model, worst first; empty when it was not asked for. */
   readonly layers: readonly LayerError[]
+  /** Kernel by kernel, as the runtime ran them; null where it was not measured. */
+  readonly profile: Profiles | null
+  /** Size and time by type of operator. */
+  readonly op_types: readonly OpTypeRow[]
   readonly samples: number
   readonly batch_size: number
   readonly environment: Environment
+}
+
+export interface Profiles {
+  readonly original: ModelProfile
+  readonly result: ModelProfile
 }
 
 export interface PrimaryMetric {
@@ -45,7 +56,7 @@ export interface PrimaryMetric {
    * original's for mse. Negative is a gain; null is an error that grew from zero.
    */
   readonly drop: number | null
-  /** 95 % interval of the drop, where the metric counts samples. */
+  /** 95 % interval of the drop; null where one sample is no part of the metric, as for cosine. */
   readonly drop_interval: Interval | null
 }
 
@@ -69,6 +80,10 @@ export interface Accuracy {
 export interface ErrorComparison {
   readonly original: number
   readonly result: number
+  /** 95 % interval of the mean of result − original over samples; null with fewer than two. */
+  readonly interval: Interval | null
+  /** Paired t-test: how likely so large a mean difference is between equally good models. */
+  readonly p_value: number | null
 }
 
 export interface FidelityReport extends Fidelity {

@@ -2,22 +2,23 @@
 import { type Dataset, type DatasetMatch, type InputBinding, matchDataset } from '@pare/datasets'
 import type { Model } from '@pare/graph'
 import type { InferenceRuntime, InferenceSession, SessionOptions } from '@pare/inference'
-import { decodeModel } from '@pare/onnx'
 
 import { errors } from './errors.js'
 import type { Feeds } from './feeds.js'
 import type { Sessions } from './judge.js'
 import type { LatencyOptions } from './latency/measure-latency.js'
 import type { MemoryUse } from './memory/memory-probe.js'
-import { modelFacts } from './model/model-facts.js'
+import { opTypesOf } from './model/model-facts.js'
+import { modelOf, type ModelSource } from './model/model-source.js'
+import type { TraceRuns } from './profile/profile-model.js'
 import type { MetricName } from './result.js'
 
 export interface EvaluateOptions {
   readonly runtime: InferenceRuntime
-  /** The uploaded model, as ONNX bytes. */
-  readonly original: Uint8Array
+  /** The uploaded model. */
+  readonly original: ModelSource
   /** The model to be delivered. */
-  readonly result: Uint8Array
+  readonly result: ModelSource
   readonly dataset: Dataset
   readonly metric: MetricName
   /** Output to judge. Default: the first. */
@@ -29,6 +30,8 @@ export interface EvaluateOptions {
   /** Measures a model's memory in a process of its own; left out, memory is null. */
   readonly measureMemory?: (request: MemoryRequest) => Promise<MemoryUse>
   readonly layers?: LayerOptions
+  /** Runs a model while the runtime keeps a profile; left out, no time is given per layer. */
+  readonly trace?: TraceRuns
   readonly onProgress?: (progress: EvaluationProgress) => void
 }
 
@@ -48,7 +51,7 @@ export interface MemoryRequest {
 
 export interface LayerOptions {
   /** The float model that the result was made from, with the same names of tensors. */
-  readonly prepared: Uint8Array
+  readonly prepared: ModelSource
   /** Tensor of the float model → tensor of the result, where the names differ. */
   readonly names?: Readonly<Record<string, string>>
   /** Samples to compare on. Default 8. */
@@ -83,7 +86,7 @@ export function describeSetting(
   const match = bindInputs(options.dataset, sessions.original)
   return {
     options,
-    models: { original: decodeModel(options.original), result: decodeModel(options.result) },
+    models: { original: modelOf(options.original), result: modelOf(options.result) },
     inputs: match.inputs,
     fixedBatchSize: match.fixedBatchSize,
     output: chooseOutput(sessions, options.output),
@@ -117,7 +120,7 @@ function chooseOutput({ original }: Sessions, wanted: string | undefined): strin
 export function judgedBatchSize(setting: Setting): number {
   const { fixedBatchSize, models } = setting
   if (fixedBatchSize !== null) return fixedBatchSize
-  const isDynamic = 'DynamicQuantizeLinear' in modelFacts(models.result).op_types
+  const isDynamic = 'DynamicQuantizeLinear' in opTypesOf(models.result)
   return isDynamic ? servedBatchSize(setting) : DEFAULT_BATCH_SIZE
 }
 

@@ -2,6 +2,7 @@
 import type { Judgement } from './judge.js'
 import type { PairedCounts } from './metrics/accuracy.js'
 import { finishFidelity, mergeFidelity, NO_FIDELITY } from './metrics/fidelity.js'
+import type { PairedErrors } from './metrics/squared-error.js'
 import type {
   Accuracy,
   AccuracyComparison,
@@ -11,21 +12,14 @@ import type {
   MetricName,
   PrimaryMetric,
 } from './result.js'
-import { mcnemarExact, pairedDifferenceInterval, wilsonInterval } from './statistics.js'
+import { mcnemarExact, pairedDifferenceInterval, pairedMean, wilsonInterval } from './statistics.js'
 
 export function summarizeMetrics(judgement: Judgement): EvaluationResult['metrics'] {
   const { top1, top5, squaredErrors } = judgement
   return {
     ...(top1 ? { top1: compareAccuracy(top1) } : {}),
     ...(top5 ? { top5: compareAccuracy(top5) } : {}),
-    ...(squaredErrors
-      ? {
-          mse: {
-            original: squaredErrors.original.sum / squaredErrors.original.elements,
-            result: squaredErrors.result.sum / squaredErrors.result.elements,
-          },
-        }
-      : {}),
+    ...(squaredErrors ? { mse: compareErrors(squaredErrors) } : {}),
   }
 }
 
@@ -38,6 +32,16 @@ function compareAccuracy(counts: PairedCounts): AccuracyComparison {
     only_original_right: onlyOriginalRight,
     only_result_right: onlyResultRight,
     p_value: mcnemarExact(onlyOriginalRight, onlyResultRight),
+  }
+}
+
+function compareErrors({ original, result, differences }: PairedErrors): ErrorComparison {
+  const { interval, p_value } = pairedMean(differences)
+  return {
+    original: original.sum / original.elements,
+    result: result.sum / result.elements,
+    interval,
+    p_value,
   }
 }
 
@@ -67,7 +71,9 @@ export function choosePrimary(
   if (name === 'mse') return { name, output, ...errorGrowth(required(metrics.mse, name)) }
   const judged = fidelity.outputs[output] ?? fidelity
   const kept = judged.agreement ?? judged.cosine ?? (judged.identical ? 1 : 0)
-  return { name, output, original: 1, result: kept, drop: 1 - kept, drop_interval: null }
+  const range = judged.agreement_interval
+  const drop_interval = range && { low: 1 - range.high, high: 1 - range.low }
+  return { name, output, original: 1, result: kept, drop: 1 - kept, drop_interval }
 }
 
 function accuracyDrop(comparison: AccuracyComparison) {
@@ -81,10 +87,18 @@ function accuracyDrop(comparison: AccuracyComparison) {
   }
 }
 
-function errorGrowth({ original, result }: ErrorComparison) {
+function errorGrowth({ original, result, interval }: ErrorComparison) {
   const grewFromZero = original === 0 && result > 0
   const drop = original === 0 ? 0 : result / original - 1
-  return { original, result, drop: grewFromZero ? null : drop, drop_interval: null }
+  const isRelative = interval !== null && original > 0
+  return {
+    original,
+    result,
+    drop: grewFromZero ? null : drop,
+    drop_interval: isRelative
+      ? { low: interval.low / original, high: interval.high / original }
+      : null,
+  }
 }
 
 function required<Value>(value: Value | undefined, name: string): Value {

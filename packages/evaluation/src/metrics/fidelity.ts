@@ -8,12 +8,16 @@ import type { RuntimeTensor } from '@pare/tensor'
 
 import { errors } from '../errors.js'
 import { numbersOf } from '../numbers.js'
+import { type Interval, wilsonInterval } from '../statistics.js'
 import { argmax } from './scores.js'
 
 export interface FidelitySums {
   readonly elements: number
   /** Elements that are not finite in one of the two: they are in no other sum. */
   readonly nonFinite: number
+  /** Elements that are not finite in the original, and in the result. */
+  readonly originalNonFinite: number
+  readonly resultNonFinite: number
   readonly originalSquared: number
   readonly resultSquared: number
   readonly product: number
@@ -27,6 +31,8 @@ export interface FidelitySums {
 export const NO_FIDELITY: FidelitySums = {
   elements: 0,
   nonFinite: 0,
+  originalNonFinite: 0,
+  resultNonFinite: 0,
   originalSquared: 0,
   resultSquared: 0,
   product: 0,
@@ -40,6 +46,8 @@ export function mergeFidelity(a: FidelitySums, b: FidelitySums): FidelitySums {
   return {
     elements: a.elements + b.elements,
     nonFinite: a.nonFinite + b.nonFinite,
+    originalNonFinite: a.originalNonFinite + b.originalNonFinite,
+    resultNonFinite: a.resultNonFinite + b.resultNonFinite,
     originalSquared: a.originalSquared + b.originalSquared,
     resultSquared: a.resultSquared + b.resultSquared,
     product: a.product + b.product,
@@ -68,12 +76,15 @@ export function compareTensors(
 }
 
 function sumElements(x: ArrayLike<number>, y: ArrayLike<number>) {
-  let [nonFinite, originalSquared, resultSquared] = [0, 0, 0]
+  let [nonFinite, originalNonFinite, resultNonFinite] = [0, 0, 0]
+  let [originalSquared, resultSquared] = [0, 0]
   let [product, differenceSquared, maxDifference] = [0, 0, 0]
   for (let index = 0; index < x.length; index++) {
     const a = x[index]!
     const b = y[index]!
     if (!Number.isFinite(a) || !Number.isFinite(b)) {
+      if (!Number.isFinite(a)) originalNonFinite++
+      if (!Number.isFinite(b)) resultNonFinite++
       if (!Object.is(a, b)) nonFinite++
       continue
     }
@@ -85,7 +96,7 @@ function sumElements(x: ArrayLike<number>, y: ArrayLike<number>) {
     if (difference > maxDifference) maxDifference = difference
   }
   const sums = { originalSquared, resultSquared, product, differenceSquared, maxDifference }
-  return { elements: x.length, nonFinite, ...sums }
+  return { elements: x.length, nonFinite, originalNonFinite, resultNonFinite, ...sums }
 }
 
 function countAgreement(tensor: RuntimeTensor, x: ArrayLike<number>, y: ArrayLike<number>) {
@@ -116,6 +127,8 @@ function lastAxis(dims: readonly number[]): number {
 export interface Fidelity {
   /** Share of rows with the same greatest element; null where there are no classes. */
   readonly agreement: number | null
+  /** Wilson's 95 % interval of it, rows taken as independent. */
+  readonly agreement_interval: Interval | null
   /** Null when one of the tensors is all zero. */
   readonly cosine: number | null
   /** Null when there is no difference, or nothing to differ from (see `identical`). */
@@ -124,6 +137,9 @@ export interface Fidelity {
   readonly identical: boolean
   /** Elements that are infinite or NaN in one model and not in the other. */
   readonly non_finite: number
+  /** Elements that are infinite or NaN in the original: there is nothing sound to compare with. */
+  readonly original_non_finite: number
+  readonly result_non_finite: number
 }
 
 export function finishFidelity(sums: FidelitySums): Fidelity {
@@ -131,10 +147,13 @@ export function finishFidelity(sums: FidelitySums): Fidelity {
   const sqnr = 10 * Math.log10(sums.originalSquared / sums.differenceSquared)
   return {
     agreement: sums.rows === 0 ? null : sums.agreeing / sums.rows,
+    agreement_interval: sums.rows === 0 ? null : wilsonInterval(sums.agreeing, sums.rows),
     cosine: norms === 0 ? null : Math.min(1, sums.product / norms),
     sqnr_db: Number.isFinite(sqnr) ? sqnr : null,
     max_abs_difference: sums.maxDifference,
     identical: sums.differenceSquared === 0 && sums.nonFinite === 0,
     non_finite: sums.nonFinite,
+    original_non_finite: sums.originalNonFinite,
+    result_non_finite: sums.resultNonFinite,
   }
 }

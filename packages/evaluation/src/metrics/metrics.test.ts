@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 
 import { type AccuracyCounts, countAccuracy, mergePairs } from './accuracy.js'
 import { compareTensors, finishFidelity, mergeFidelity, NO_FIDELITY } from './fidelity.js'
-import { mergeSquaredErrors, squaredError } from './squared-error.js'
+import { mergePairedErrors, pairErrors } from './squared-error.js'
 
 function floats(rows: readonly (readonly number[])[]): RuntimeTensor {
   const dims = [rows.length, rows[0]?.length ?? 0]
@@ -139,6 +139,8 @@ describe('compareTensors', () => {
     const y = floats([[1, Infinity, 5, -Infinity]])
     expect(finishFidelity(compareTensors('y', x, y))).toMatchObject({
       non_finite: 2,
+      original_non_finite: 2,
+      result_non_finite: 2,
       identical: false,
       sqnr_db: null,
     })
@@ -176,28 +178,40 @@ describe('compareTensors', () => {
   })
 })
 
-describe('squaredError', () => {
-  it('adds up to the mean of the squares', () => {
-    const a = squaredError('y', floats([[1, 2]]), floats([[3, 2]]))
-    const b = squaredError(
-      'y',
-      floats([
+describe('pairErrors', () => {
+  it('adds up to the mean of the squares, and of the differences of samples', () => {
+    const batch = (original: number[][], result: number[][], labels: number[][]) =>
+      pairErrors(
+        'y',
+        { original: floats(original), result: floats(result) },
+        { labels: floats(labels), samples: original.length },
+      )
+    const first = batch([[1, 2]], [[3, 2]], [[3, 2]])
+    const ones = [
+      [1, 1],
+      [1, 1],
+    ]
+    const second = batch(
+      [
         [0, 0],
         [0, 1],
-      ]),
-      floats([
-        [1, 1],
-        [1, 1],
-      ]),
+      ],
+      ones,
+      ones,
     )
-    const { sum, elements } = mergeSquaredErrors(a, b)
-    expect(sum / elements).toBe((4 + 0 + 1 + 1 + 1 + 0) / 6)
+    const { original, result, differences } = mergePairedErrors(first, second)
+    expect(original.sum / original.elements).toBe((4 + 0 + 1 + 1 + 1 + 0) / 6)
+    expect(result).toEqual({ sum: 0, elements: 6 })
+    expect(differences).toEqual({ samples: 3, sum: -(2 + 1 + 0.5), squares: 4 + 1 + 0.25 })
   })
 
   it('takes a column for a list, and refuses other shapes', () => {
     const column = floats([[1], [2], [3]])
-    expect(squaredError('y', column, int64([1, 2, 4])).sum).toBe(1)
-    expect(() => squaredError('y', floats([[1, 2, 3]]), floats([[1, 2]]))).toThrow(
+    const same = { original: column, result: column }
+    const labels = int64([1, 2, 4])
+    expect(pairErrors('y', same, { labels, samples: 3 }).original.sum).toBe(1)
+    const wide = { original: floats([[1, 2, 3]]), result: floats([[1, 2, 3]]) }
+    expect(() => pairErrors('y', wide, { labels: floats([[1, 2]]), samples: 1 })).toThrow(
       expect.objectContaining({ code: 'outputs_not_targets' }),
     )
   })

@@ -1,0 +1,33 @@
+// What a kernel computes, whatever the numbers are written in: so that the Conv nodes of a float
+// model stand beside the QLinearConv kernels of its quantized form.
+
+const FAMILIES: Readonly<Record<string, string>> = {
+  BiasGelu: 'Gelu',
+  ConvInteger: 'Conv',
+  DynamicQuantizeLSTM: 'LSTM',
+  DynamicQuantizeMatMul: 'MatMul',
+  FastGelu: 'Gelu',
+  FusedConv: 'Conv',
+  FusedGemm: 'Gemm',
+  FusedMatMul: 'MatMul',
+  FusedMatMulActivation: 'MatMul',
+  GatherBlockQuantized: 'Gather',
+  MatMulBnb4: 'MatMul',
+  MatMulFpQ4: 'MatMul',
+  MatMulInteger: 'MatMul',
+  MatMulInteger16: 'MatMul',
+  MatMulIntegerToFloat: 'MatMul',
+  MatMulNBits: 'MatMul',
+  NhwcFusedConv: 'Conv',
+  NhwcMaxPool: 'MaxPool',
+  QAttention: 'Attention',
+  QEmbedLayerNormalization: 'EmbedLayerNormalization',
+  QGemm: 'Gemm',
+  QMoE: 'MoE',
+}
+
+/** The operator that a kernel or a node stands for: `QLinearConv` is a `Conv`. */
+export function opFamily(opType: string): string {
+  if (Object.hasOwn(FAMILIES, opType)) return FAMILIES[opType]!
+  return /^QLinear[A-Z]/.test(opType) ? opType.slice('QLinear'.length) : opType
+}

@@ -1,0 +1,104 @@
+// Where the time of a model goes: which kernel the runtime chose for what, and its share.
+import { type Model, nodeLabel } from '@pare/graph'
+import type { InferenceSession, SessionOptions } from '@pare/inference'
+import { decodeModel } from '@pare/onnx'
+
+import { type Feeds, feedsFor } from '../feeds.js'
+import { coveredNodes, mainNode } from './covered-nodes.js'
+import { type TimedKernel, timedKernels } from './kernels.js'
+import { servedConstants, weightedNodes } from './weight-readers.js'
+
+/**
+ * Opens a session that keeps a profile, lets `use` run it, and returns what the runtime wrote. The
+ * files are the caller's affair. Null when there was too much of it to read.
+ */
+export type TraceRuns = (
+  model: Uint8Array | { readonly path: string },
+  session: SessionOptions,
+  use: (session: InferenceSession) => Promise<void>,
+) => Promise<Trace | null>
+
+export interface Trace {
+  /** The profile, as onnxruntime writes it. */
+  readonly events: string
+  /** The graph after optimization, where it was read back. */
+  readonly optimized: Uint8Array | null
+}
+
+/** Where the time went in one model. Plain JSON. */
+export interface ModelProfile {
+  readonly runs: number
+  /** Microseconds of all kernels together, per run. */
+  readonly kernels_us: number
+  /** In the order in which they run. */
+  readonly kernels: readonly KernelProfile[]
+}
+
+export interface KernelProfile {
+  /** Operator of the runtime: `QLinearConv`, `FusedMatMul`, … */
+  readonly kernel: string
+  readonly time_us: number
+  /** Of the time of all kernels, 0 to 1. */
+  readonly share: number
+  /** The node of the file that it is known by; null for what the runtime added. */
+  readonly node: string | null
+  /** First outputs of all nodes of the file that it computes, the fused ones too. */
+  readonly covers: readonly string[]
+}
+
+export interface ProfileRequest {
+  /** What a session is made of. */
+  readonly source: Uint8Array | { readonly path: string }
+  readonly model: Model
+  readonly session: SessionOptions
+  /** One batch as it is served. */
+  readonly feeds: Feeds
+  readonly trace: TraceRuns
+}
+
+const WARM_UP_RUNS = 2
+const MAX_RUNS = 24
+/** Wanted duration of all runs of a model. */
+const BUDGET_MS = 60
+/** A trace has one event per kernel and run, of about 700 bytes. */
+const MAX_EVENTS = 20_000
+
+/** Profiles a model: at least one run after two to warm up, more where they are short. */
+export async function profileModel(request: ProfileRequest): Promise<ModelProfile | null> {
+  const { source, model, session, trace } = request
+  let runs = 0
+  const written = await trace(source, session, async (profiled) => {
+    const feeds = feedsFor(profiled, request.feeds)
+    const start = performance.now()
+    for (let run = 0; run < WARM_UP_RUNS; run++) await profiled.run(feeds)
+    const each = (performance.now() - start) / WARM_UP_RUNS
+    runs = plannedRuns(each, model.graph.nodes.length)
+    for (let run = 0; run < runs; run++) await profiled.run(feeds)
+  })
+  if (written === null) return null
+  const optimized = written.optimized === null ? null : decodeModel(written.optimized)
+  return describe(timedKernels(written.events, optimized, WARM_UP_RUNS), model, runs)
+}
+
+function plannedRuns(eachMs: number, nodes: number): number {
+  const most = Math.min(MAX_RUNS, Math.floor(MAX_EVENTS / Math.max(1, nodes)))
+  return Math.max(1, Math.min(most, Math.floor(BUDGET_MS / eachMs)))
+}
+
+function describe(timed: readonly TimedKernel[], model: Model, runs: number): ModelProfile {
+  const total = timed.reduce((sum, { time }) => sum + time, 0)
+  const weighted = weightedNodes(servedConstants(model))
+  const covered = coveredNodes(timed, model.graph)
+  const kernels = timed.map(({ opType, time }, at): KernelProfile => {
+    const nodes = covered[at]!
+    const main = mainNode(nodes, (node) => weighted.has(node))
+    return {
+      kernel: opType,
+      time_us: time,
+      share: total === 0 ? 0 : time / total,
+      node: main === null ? null : nodeLabel(main),
+      covers: nodes.flatMap(({ outputs }) => outputs.slice(0, 1)),
+    }
+  })
+  return { runs, kernels_us: total, kernels }
+}

@@ -1,0 +1,72 @@
+// Which operator each constant of a model serves, through the nodes that only unpack it.
+import {
+  type Graph,
+  type GraphIndex,
+  indexGraph,
+  type Model,
+  type Node,
+  walkGraphs,
+} from '@pare/graph'
+import { bitsOf, elementCount, type Tensor } from '@pare/tensor'
+
+/** A constant, what it weighs in the file, and the node it is for. */
+export interface ServedConstant {
+  readonly tensor: Tensor
+  readonly bytes: number
+  /** Null where no node reads it. */
+  readonly reader: Node | null
+}
+
+/** All constants of the model, those of bodies (If, Loop, Scan) too, each counted once. */
+export function servedConstants(model: Model): readonly ServedConstant[] {
+  return [...walkGraphs(model.graph)].flatMap((graph) => [...constantsOf(graph)])
+}
+
+function* constantsOf(graph: Graph): Generator<ServedConstant> {
+  const index = indexGraph(graph)
+  for (const [name, tensor] of graph.initializers) {
+    yield { tensor, bytes: bytesOf(tensor), reader: readerOf(name, index) }
+  }
+  for (const node of graph.nodes) {
+    const value = node.opType === 'Constant' ? node.attributes.get('value') : undefined
+    if (value?.type !== 'tensor') continue
+    const reader = readerOf(node.outputs[0] ?? '', index)
+    yield { tensor: value.value, bytes: bytesOf(value.value), reader }
+  }
+}
+
+const UNPACKING: ReadonlySet<string> = new Set([
+  'Cast',
+  'DequantizeLinear',
+  'Identity',
+  'Reshape',
+  'Transpose',
+])
+
+/** The first reader that computes with it. */
+function readerOf(value: string, index: GraphIndex): Node | null {
+  const reader = index.consumers(value)[0]
+  if (reader === undefined) return null
+  if (!UNPACKING.has(reader.opType) || !unpacksConstant(reader, index)) return reader
+  return readerOf(reader.outputs[0] ?? '', index) ?? reader
+}
+
+/** Of an activation the DequantizeLinear itself is what its scale is for. */
+function unpacksConstant(node: Node, index: GraphIndex): boolean {
+  const [data = ''] = node.inputs
+  if (index.constant(data) !== undefined) return true
+  const source = index.producer(data)
+  return source !== undefined && UNPACKING.has(source.opType) && unpacksConstant(source, index)
+}
+
+/** Small types packed as the file packs them; texts are not counted. */
+function bytesOf({ dataType, dims, data }: Tensor): number {
+  if (data.kind === 'bytes') return data.bytes.byteLength
+  return dataType === 'string' ? 0 : Math.ceil((elementCount(dims) * bitsOf(dataType)) / 8)
+}
+
+/** Nodes that have a weight of their own: a constant of two dimensions or more. */
+export function weightedNodes(constants: readonly ServedConstant[]): ReadonlySet<Node> {
+  const served = constants.filter(({ tensor }) => tensor.dims.length >= 2)
+  return new Set(served.flatMap(({ reader }) => (reader === null ? [] : [reader])))
+}
