@@ -36,6 +36,7 @@ describe('parseJobRequest', () => {
         per_channel: true,
         symmetric: false,
         reduce_range: 'auto',
+        block_size: 0,
         format: 'QDQ',
         equalization: 'auto',
         smooth_quant: 'auto',
@@ -73,6 +74,18 @@ describe('parseJobRequest', () => {
       '#/prioritty',
       '#/recipe/steps',
       '#/target/threads',
+    ])
+  })
+
+  it.each([
+    [{ weight_type: 'uint8', activation_type: 'int8' }, 'weight_type'],
+    [{ weight_type: 'int16' }, 'weight_type'],
+    [{ format: 'QOperator', activation_type: 'uint16' }, 'format'],
+    [{ format: 'QOperator', block_size: 32 }, 'format'],
+  ])('points at the parameter of %o that the others rule out', (parameters, name) => {
+    const step = { type: 'quantize_static', ...parameters }
+    expect(faultsOf({ ...MINIMAL, recipe: { steps: [step] } })).toMatchObject([
+      { pointer: `#/recipe/steps/0/${name}`, code: 'parameter_contradiction' },
     ])
   })
 

@@ -2,8 +2,10 @@
 // Q/DQ, and a Gemm with a float bias has no integer kernel.
 import { type CalibrationStatistics } from '@pare/calibration'
 import { editGraph, type GraphIndex, indexGraph, type Model, type Node } from '@pare/graph'
-import { matMulToGemm, type ValueShape } from '@pare/passes'
+import { matMulToGemm } from '@pare/passes'
 import { elementCount, type Tensor } from '@pare/tensor'
+
+import { observedShapes } from './ready-model.js'
 
 interface BiasedMatMul {
   readonly add: Node
@@ -20,12 +22,7 @@ interface BiasedMatMul {
  */
 export function settleMatMulBias(model: Model, statistics: CalibrationStatistics): Model {
   const ranks = Object.entries(statistics.tensors).map(([name, { rank }]) => [name, rank] as const)
-  const shapes = new Map(
-    ranks.map(([name, rank]): [string, ValueShape] => [
-      name,
-      { dataType: 'float32', dims: new Array<number>(rank).fill(1) },
-    ]),
-  )
+  const shapes = observedShapes(statistics)
   const settled = matMulToGemm({ shapes }).run(model).model
   return hasFixedShapes(settled) ? liftBiases(settled, new Map(ranks)) : settled
 }

@@ -71,6 +71,8 @@ export {
   type QuantFormat,
   type QuantizeStaticOptions,
   STATIC_DEFAULTS,
+  type StaticContradiction,
+  staticContradictions,
 } from './options.js'
 export { activationParams, type QuantizationParams, type RealRange } from './params.js'
 export { toQOperator } from './qoperator/to-qoperator.js'

@@ -1,14 +1,16 @@
 // Writes a placement into the graph as QuantizeLinear and DequantizeLinear (QDQ format): the model
 // still means the same to any runtime, and onnxruntime replaces DQ → op → Q by integer kernels.
 // Names are short and scalars shared: in a small model they are what quantization adds.
-import { attr, editGraph, type GraphEditor, type Model, type Node } from '@pare/graph'
+import { editGraph, type GraphEditor, type Model, type Node } from '@pare/graph'
 import { roundHalfToEven, type Tensor, tensorFromInts, toFloat32 } from '@pare/tensor'
 
+import { addDequantize, type Parameters } from './dequantize-node.js'
 import { type ActivationType, INTEGER_RANGES } from './integer-type.js'
 import { activationParams, type QuantizationParams, type RealRange } from './params.js'
 import type { Placement } from './placement.js'
 import type { QuantizedLayer } from './quantize-layers.js'
-import { int8Tensor, removeUnused, ScalarPool } from './written-constants.js'
+import { writeWeights } from './write-weights.js'
+import { removeUnused, ScalarPool } from './written-constants.js'
 
 export interface InsertQdqOptions {
   readonly activationType: ActivationType
@@ -20,7 +22,7 @@ export interface InsertQdqOptions {
 
 export interface InsertedQdq {
   readonly model: Model
-  /** Name of the int8 weight of each layer. */
+  /** Name of the integer weight of each layer. */
   readonly weightNames: ReadonlyMap<Node, string>
 }
 
@@ -42,7 +44,7 @@ export function insertQdq(
     connect(editor, placement, { value, pair, isWritten: written.has(value) })
   }
   quantizeJoinConstants(editor, scalars, placement, options)
-  const weightNames = quantizeWeights(editor, scalars, options.weights)
+  const weightNames = writeWeights(editor, scalars, options)
   removeUnused(editor)
   return { model: editor.finish(), weightNames }
 }
@@ -53,11 +55,6 @@ function foldClamps(editor: GraphEditor, placement: Placement): void {
     clamps.forEach((clamp) => editor.removeNode(clamp))
     editor.updateNode(node, { outputs: [output, ...node.outputs.slice(1)] })
   }
-}
-
-interface Parameters {
-  readonly scale: string
-  readonly zeroPoint: string
 }
 
 interface Pair {
@@ -75,26 +72,6 @@ function addPair(editor: GraphEditor, value: string, parameters: Parameters): Pa
   })
   const dequantized = addDequantize(editor, quantized, parameters)
   return { quantize, dequantized }
-}
-
-interface AxisOption {
-  readonly axis?: number | undefined
-}
-
-function addDequantize(
-  editor: GraphEditor,
-  value: string,
-  { scale, zeroPoint, axis }: Partial<Parameters> & Pick<Parameters, 'scale'> & AxisOption,
-): string {
-  const output = editor.uniqueName('d')
-  editor.addNode({
-    opType: 'DequantizeLinear',
-    name: 'D',
-    inputs: zeroPoint === undefined ? [value, scale] : [value, scale, zeroPoint],
-    outputs: [output],
-    attributes: axis === undefined ? {} : { axis: attr.int(axis) },
-  })
-  return output
 }
 
 interface Connection {
@@ -174,55 +151,4 @@ function rangeOf(values: Float32Array): RealRange {
     if (x > max) max = x
   }
   return { min, max }
-}
-
-function quantizeWeights(
-  editor: GraphEditor,
-  scalars: ScalarPool,
-  weights: ReadonlyMap<Node, QuantizedLayer>,
-): ReadonlyMap<Node, string> {
-  const names = new Map<Node, string>()
-  const shared = new Map<QuantizedLayer['weight'], { name: string; dequantized: string }>()
-  for (const [node, layer] of weights) {
-    const known = shared.get(layer.weight) ?? addWeight(editor, scalars, layer)
-    shared.set(layer.weight, known)
-    names.set(node, known.name)
-    editor.setInput(node, 1, known.dequantized)
-    const { bias } = layer
-    if (bias !== undefined) {
-      const data = tensorFromInts('int32', [bias.data.length], bias.data)
-      editor.setInput(
-        node,
-        layer.layer.biasInput,
-        addDequantize(editor, editor.addInitializer('b', data), {
-          scale: scalars.scales(bias.scales),
-          axis: bias.scales.length > 1 ? 0 : undefined,
-        }),
-      )
-    }
-    dropFactors(editor, node)
-  }
-  return names
-}
-
-function addWeight(editor: GraphEditor, scalars: ScalarPool, layer: QuantizedLayer) {
-  const { weight, layer: place } = layer
-  const name = editor.addInitializer('w', int8Tensor(place.weight.dims, weight.data))
-  const perChannel = weight.scales.length > 1
-  const dequantized = addDequantize(editor, name, {
-    scale: scalars.scales(weight.scales),
-    axis: perChannel ? place.axis : undefined,
-    // onnxruntime's Gemm fusion asks for an explicit zero point, the others take 0 as said.
-    ...(place.node.opType === 'Gemm' ? { zeroPoint: scalars.zeros(weight.scales.length) } : {}),
-  })
-  return { name, dequantized }
-}
-
-/** Gemm's alpha and beta are in the integers now. */
-function dropFactors(editor: GraphEditor, node: Node): void {
-  if (node.opType !== 'Gemm') return
-  const attributes = new Map(node.attributes)
-  attributes.delete('alpha')
-  attributes.delete('beta')
-  editor.updateNode(node, { attributes })
 }

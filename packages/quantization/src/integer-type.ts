@@ -1,8 +1,10 @@
-// The integer types that onnxruntime's CPU kernels compute with, and their limits.
-export const ACTIVATION_TYPES = ['uint8', 'int8'] as const
+// The integer types of static quantization, and their limits.
+
+/** onnxruntime's CPU kernels compute with 8 bits; 16 bits are for other targets. */
+export const ACTIVATION_TYPES = ['uint8', 'int8', 'uint16', 'int16'] as const
 export type ActivationType = (typeof ACTIVATION_TYPES)[number]
 
-export const WEIGHT_TYPES = ['int8'] as const
+export const WEIGHT_TYPES = ['int8', 'uint8', 'int16'] as const
 export type WeightType = (typeof WEIGHT_TYPES)[number]
 
 export interface IntegerRange {
@@ -13,6 +15,24 @@ export interface IntegerRange {
 export const INTEGER_RANGES: Readonly<Record<ActivationType, IntegerRange>> = {
   uint8: { qmin: 0, qmax: 255 },
   int8: { qmin: -128, qmax: 127 },
+  uint16: { qmin: 0, qmax: 65535 },
+  int16: { qmin: -32768, qmax: 32767 },
+}
+
+/** The integer of 0 where it is in the middle. */
+export const MIDDLES: Readonly<Record<ActivationType, number>> = {
+  uint8: 128,
+  int8: 0,
+  uint16: 32768,
+  int16: 0,
+}
+
+export function isWide(type: ActivationType): boolean {
+  return type === 'uint16' || type === 'int16'
+}
+
+export function isSigned(type: ActivationType): boolean {
+  return type === 'int8' || type === 'int16'
 }
 
 /** Symmetric weights leave −128 out, so that a weight and its negative are equally far away. */

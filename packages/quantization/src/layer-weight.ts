@@ -11,6 +11,8 @@ export interface WeightedLayer {
   readonly weight: Tensor
   /** Axis of the output channels. */
   readonly axis: number
+  /** Axis of the input channels, which are summed over. */
+  readonly inputAxis: number
   readonly channels: number
   /** Products summed into one output element. */
   readonly reductionSize: number
@@ -40,7 +42,7 @@ export function weightedLayer(
   }
   const unusual = unusualForm(node, weight)
   if (unusual !== undefined) return unusual
-  const axis = layerWeight(node, weight.dims.length)!.outChannelAxis
+  const { outChannelAxis: axis, inChannelAxis } = layerWeight(node, weight.dims.length)!
   const channels = weight.dims[axis]!
   const bias = readBias(node, index, channels)
   if (bias !== undefined && 'reason' in bias) return bias
@@ -49,6 +51,7 @@ export function weightedLayer(
     weightName,
     weight,
     axis,
+    inputAxis: inChannelAxis,
     channels,
     reductionSize: elementCount(weight.dims) / Math.max(channels, 1),
     biasInput: opFacts(node)?.biasInput ?? 2,

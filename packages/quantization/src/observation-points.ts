@@ -1,11 +1,11 @@
 // Which tensors a static quantization needs to know the range of.
 import type { Model } from '@pare/graph'
-import { foldableActivation } from '@pare/passes'
+import { foldableActivation, freezeInitializers } from '@pare/passes'
 
 import { notApplicable } from './not-applicable.js'
-import { type QuantizeStaticOptions, resolveStaticOptions } from './options.js'
-import { planPlacement } from './placement.js'
-import { placementPolicy } from './placement-policy.js'
+import { hasIntegerKernels, type QuantizeStaticOptions, resolveStaticOptions } from './options.js'
+import { type Placement, planPlacement } from './placement.js'
+import { observationPolicy } from './placement-policy.js'
 
 /**
  * The values to observe for `quantizeStatic(model, statistics, options)`, in graph order. Only what
@@ -17,12 +17,21 @@ export function observationPoints(
   model: Model,
   options: QuantizeStaticOptions = {},
 ): readonly string[] {
-  const policy = placementPolicy(model, resolveStaticOptions(options), undefined)
-  const placement = planPlacement(model, policy)
-  if (placement.layers.size === 0) throw notApplicable(placement)
-  const { owners, index } = placement
-  const behindClamps = [...owners.values()].map((value) => {
-    return foldableActivation(value, index)?.output ?? value
-  })
-  return [...new Set(behindClamps)]
+  const resolved = resolveStaticOptions(options)
+  const { model: frozen } = freezeInitializers().run(model)
+  // What does not pay in 8 bits is quantized in 16; that is little more to observe.
+  const [paying, all] = [true, false].map((countsCost) =>
+    planPlacement(frozen, observationPolicy(frozen, resolved, countsCost)),
+  ) as [Placement, Placement]
+  const wanted = hasIntegerKernels(resolved) ? paying : all
+  if (wanted.layers.size === 0) throw notApplicable(wanted)
+  const points = new Set([...pointsOf(paying), ...pointsOf(all)])
+  const order = [...frozen.graph.inputs, ...frozen.graph.nodes].flatMap((place) =>
+    'opType' in place ? place.outputs : [place.name],
+  )
+  return order.filter((value) => points.has(value))
+}
+
+function pointsOf({ owners, index }: Placement): readonly string[] {
+  return [...owners.values()].map((value) => foldableActivation(value, index)?.output ?? value)
 }

@@ -3,7 +3,7 @@
 // The formulas are onnxruntime's (quantization/quant_utils.py), so its tools read our files alike.
 import { clamp, roundHalfToEven } from '@pare/tensor'
 
-import { type ActivationType, INTEGER_RANGES } from './integer-type.js'
+import { type ActivationType, INTEGER_RANGES, isSigned, MIDDLES } from './integer-type.js'
 
 export interface RealRange {
   readonly min: number
@@ -44,9 +44,9 @@ export function activationParams(
     max = Math.max(-min, max)
     min = -max
   }
-  const levels = options.symmetric && type === 'int8' ? 254 : qmax - qmin
+  const levels = options.symmetric && isSigned(type) ? qmax - qmin - 1 : qmax - qmin
   const scale = Math.fround((max - min) / levels)
-  const middle = type === 'int8' ? 0 : 128
+  const middle = MIDDLES[type]
   if (!(scale >= SMALLEST_SCALE) || !Number.isFinite(scale)) {
     return { scale: 1, zeroPoint: options.symmetric ? middle : qmin }
   }

@@ -5,39 +5,57 @@ import { opFacts, sharesQuantization } from '@pare/ops'
 import { foldableActivation } from '@pare/passes'
 
 import { type StaysFloat, staysFloat } from './decision.js'
-import type { ResolvedStaticOptions } from './options.js'
+import { hasIntegerKernels, neededOpset, type ResolvedStaticOptions } from './options.js'
 import type { RealRange } from './params.js'
 import type { PlacementPolicy } from './placement.js'
 
 export type RangeOf = (value: string) => RealRange | undefined
 
-/** Without statistics every value is taken to have a range. */
 export function placementPolicy(
   model: Model,
   options: ResolvedStaticOptions,
-  rangeOf: RangeOf | undefined,
+  rangeOf: RangeOf,
 ): PlacementPolicy {
+  const opset = onnxOpset(model)
   return {
-    forbids: (node) => forbids(node, options, onnxOpset(model)),
-    hasRange: (value) => rangeOf === undefined || rangeOf(value) !== undefined,
+    opset,
+    forbids: (node) => forbids(node, options, opset),
+    hasRange: (value) => rangeOf(value) !== undefined,
     widthOf: (value) => {
-      const range = rangeOf?.(value)
+      const range = rangeOf(value)
       return range === undefined ? undefined : Math.max(range.max, 0) - Math.min(range.min, 0)
     },
     foldsClamps: !options.symmetric,
+    countsCost: hasIntegerKernels(options),
   }
 }
 
-/** First opset with QuantizeLinear; per-channel weights need the `axis` of 13. */
-const FIRST_OPSET = 10
-const FIRST_PER_CHANNEL_OPSET = 13
+/**
+ * While it is not known which values have ranges: every one may, and the opset is what it will be
+ * raised to.
+ */
+export function observationPolicy(
+  model: Model,
+  options: ResolvedStaticOptions,
+  countsCost: boolean,
+): PlacementPolicy {
+  const opset = Math.max(onnxOpset(model), neededOpset(options))
+  return {
+    opset,
+    forbids: (node) => forbids(node, options, opset),
+    hasRange: () => true,
+    widthOf: () => undefined,
+    foldsClamps: !options.symmetric,
+    countsCost,
+  }
+}
 
 function forbids(
   node: Node,
   options: ResolvedStaticOptions,
   opset: number,
 ): StaysFloat | undefined {
-  const needed = options.perChannel ? FIRST_PER_CHANNEL_OPSET : FIRST_OPSET
+  const needed = neededOpset(options)
   if (opset < needed) {
     return staysFloat('opset_too_old', `the model's opset is ${opset}, ${needed} is needed`)
   }

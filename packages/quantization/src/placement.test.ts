@@ -36,8 +36,11 @@ interface Plan {
   readonly reasons: Readonly<Record<string, string>>
 }
 
+/** Every value has a range, of which nothing more is known. */
+const everyRange: RangeOf = () => ({ min: 0, max: 0 })
+
 /** By output names, in graph order. */
-function plan(built: Model, options: QuantizeStaticOptions = {}, rangeOf?: RangeOf): Plan {
+function plan(built: Model, options: QuantizeStaticOptions = {}, rangeOf = everyRange): Plan {
   const policy = placementPolicy(built, resolveStaticOptions(options), rangeOf)
   const placement = planPlacement(built, policy)
   return {
@@ -111,7 +114,7 @@ describe('planPlacement', () => {
     const built = linear(builder, 'f', 'y').output('y').build()
     const placement = planPlacement(
       built,
-      placementPolicy(built, resolveStaticOptions({}), undefined),
+      placementPolicy(built, resolveStaticOptions({}), everyRange),
     )
     expect(Object.fromEntries(placement.owners)).toEqual({ x: 'x', a: 'a', p: 'a', f: 'a' })
     expect([...placement.passes].map(({ opType }) => opType)).toEqual(['MaxPool', 'Flatten'])

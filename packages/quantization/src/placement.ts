@@ -10,7 +10,7 @@
 // 5. Relu and Clip vanish into the quantization behind an integer producer.
 // 6. A convolution that would stand alone between float neighbours and computes little stays float,
 //    and so does a first one over few channels.
-import { type GraphIndex, indexGraph, type Model, type Node, onnxOpset } from '@pare/graph'
+import { type GraphIndex, indexGraph, type Model, type Node } from '@pare/graph'
 import { opFacts, sharesQuantization } from '@pare/ops'
 
 import { type ClampChain, clampChain } from './clamp-chain.js'
@@ -19,6 +19,8 @@ import { type StaysFloat, staysFloat } from './decision.js'
 import { type WeightedLayer, weightedLayer } from './layer-weight.js'
 
 export interface PlacementPolicy {
+  /** Of the model that is written, which may be newer than the one that is looked at. */
+  readonly opset: number
   /** Why the caller wants a node to stay float. */
   readonly forbids: (node: Node) => StaysFloat | undefined
   /** Whether a value's range is known (while observation points are chosen: always). */
@@ -27,6 +29,8 @@ export interface PlacementPolicy {
   readonly widthOf: (value: string) => number | undefined
   /** Whether quantizing a value cuts at its range exactly: false with symmetric activations. */
   readonly foldsClamps: boolean
+  /** Whether layers that are faster in float stay so: false where none becomes an integer kernel. */
+  readonly countsCost: boolean
 }
 
 export interface Placement {
@@ -64,7 +68,6 @@ class Planner {
   private readonly model: Model
   private readonly policy: PlacementPolicy
   private readonly index: GraphIndex
-  private readonly opset: number
   private readonly layers = new Map<Node, WeightedLayer>()
   private readonly joins = new Set<Node>()
   private readonly floats = new Map<Node, StaysFloat>()
@@ -76,7 +79,6 @@ class Planner {
     this.model = model
     this.policy = policy
     this.index = indexGraph(model.graph)
-    this.opset = onnxOpset(model)
   }
 
   chooseLayers(): void {
@@ -95,7 +97,7 @@ class Planner {
     const missing = [node.inputs[0]!, output].find((value) => !this.hasRange(node, value))
     if (missing === undefined) return undefined
     // What does not pay is not observed either; then that is the reason.
-    return isWorthConverting(layer) && !isThinConvolution(layer)
+    return !this.policy.countsCost || (isWorthConverting(layer) && !isThinConvolution(layer))
       ? staysFloat('no_calibration_range', `${missing} was not observed as a float32 value`)
       : staysFloat('not_worth_converting', MESSAGES.not_worth_converting)
   }
@@ -196,7 +198,7 @@ class Planner {
     const convertsInput =
       this.integerSource(input) === undefined &&
       this.readers(input).filter((reader) => this.layers.has(reader)).length === 1
-    if (!convertsInput) return true
+    if (!convertsInput || !this.policy.countsCost) return true
     if (isThinConvolution(layer)) return false
     return this.hasIntegerReader(this.chainOf(node).output) || isWorthConverting(layer)
   }
@@ -235,7 +237,7 @@ class Planner {
   private isPass(node: Node | undefined): node is Node {
     return (
       node?.domain === '' &&
-      sharesQuantization(node, this.opset) &&
+      sharesQuantization(node, this.policy.opset) &&
       this.policy.forbids(node) === undefined
     )
   }

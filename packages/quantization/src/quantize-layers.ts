@@ -3,29 +3,40 @@ import type { Node } from '@pare/graph'
 import { toFloat32 } from '@pare/tensor'
 
 import { type StaysFloat, staysFloat } from './decision.js'
+import type { WeightType } from './integer-type.js'
 import { isDepthwise, type WeightedLayer } from './layer-weight.js'
 import {
   minScalesForBias,
   quantizeBias,
   type QuantizedBias,
-  type QuantizedWeight,
-  quantizeWeight,
   type WeightRange,
 } from './quantize-weight.js'
+import {
+  isBlocked,
+  scaled,
+  type WeightIntegers,
+  weightIntegers,
+  type WeightScheme,
+} from './weight-integers.js'
 
 export interface QuantizedLayer {
   readonly layer: WeightedLayer
-  readonly weight: QuantizedWeight
+  readonly weight: WeightIntegers
   readonly range: WeightRange
-  /** Absent where the layer has none. */
+  /** Absent where the layer has none, or where it stays float. */
   readonly bias?: QuantizedBias
 }
 
 export interface QuantizeLayersOptions {
+  readonly weightType: WeightType
   readonly perChannel: boolean
   readonly weightRange: WeightRange
+  /** 0: no blocks. */
+  readonly blockSize: number
   /** Scale of each layer's input. */
   readonly inputScale: (layer: WeightedLayer) => number
+  /** Whether the activations have integer kernels. */
+  readonly hasKernels: boolean
 }
 
 export interface QuantizedLayers {
@@ -41,7 +52,7 @@ export function quantizeLayers(
 ): QuantizedLayers {
   const weights = new Map<Node, QuantizedLayer>()
   const refused = new Map<Node, StaysFloat>()
-  const known = new Map<string, QuantizedWeight>()
+  const known = new Map<string, WeightIntegers>()
   for (const layer of layers) {
     const quantized = quantizeLayer(layer, options, known)
     if ('reason' in quantized) refused.set(layer.node, quantized)
@@ -53,45 +64,54 @@ export function quantizeLayers(
 function quantizeLayer(
   layer: WeightedLayer,
   options: QuantizeLayersOptions,
-  known: Map<string, QuantizedWeight>,
+  known: Map<string, WeightIntegers>,
 ): QuantizedLayer | StaysFloat {
   const range = isDepthwise(layer) ? 'full' : options.weightRange
-  const axis = options.perChannel ? layer.axis : undefined
-  const values = scaled(toFloat32(layer.weight), layer.weightFactor)
-  const key = [layer.weightName, axis, layer.weightFactor, range].join(' ')
-  const weight = known.get(key) ?? quantizeWeight(values, layer.weight.dims, { axis, range })
+  const { weightType: type, perChannel, blockSize } = options
+  const scheme: WeightScheme = { type, perChannel, range, blockSize }
+  const key = JSON.stringify([
+    layer.weightName,
+    layer.axis,
+    layer.inputAxis,
+    layer.node.opType,
+    layer.weightFactor,
+    range,
+  ])
+  const weight = known.get(key) ?? weightIntegers(layer, scheme)
   known.set(key, weight)
   if (layer.bias === undefined) return { layer, weight, range }
+  // Blocks have no scale that a bias could share.
+  if (isBlocked(layer, blockSize)) return { layer, weight, range }
   const biasValues = scaled(toFloat32(layer.bias), layer.biasFactor)
   const inputScale = options.inputScale(layer)
   const bias = quantizeBias(biasValues, inputScale, weight.scales)
   if (bias !== undefined) return { layer, weight, range, bias }
-  return coarsen({ layer, range, axis, values, biasValues, inputScale })
+  // With 16 bits on both sides it is no exception, and costs nothing that could be seen.
+  const mayCoarsenAll = !options.hasKernels
+  return coarsen({ layer, scheme, biasValues, inputScale, mayCoarsenAll })
 }
 
 interface Coarsening {
   readonly layer: WeightedLayer
-  readonly range: WeightRange
-  readonly axis: number | undefined
-  readonly values: Float32Array
+  readonly scheme: WeightScheme
   readonly biasValues: Float32Array
   readonly inputScale: number
+  /** Whether one scale for all channels may grow too. */
+  readonly mayCoarsenAll: boolean
 }
 
 /**
  * A bias that does not fit into int32 at s_x · s_w belongs to a channel of tiny weights: a larger
- * weight scale makes it fit. With one scale for all channels that would cost the others too.
+ * weight scale makes it fit. With one scale for all channels that would cost the others too. (The
+ * bias alone in float is no way out: onnxruntime quantizes it when it loads the model, and clips it.)
  */
 function coarsen(c: Coarsening): QuantizedLayer | StaysFloat {
+  const { layer, scheme, biasValues, inputScale } = c
   const tooLarge = staysFloat('bias_too_large', 'its bias does not fit into int32')
-  if (c.axis === undefined) return tooLarge
-  const minScales = minScalesForBias(c.biasValues, c.inputScale)
-  const { layer, range, axis } = c
-  const weight = quantizeWeight(c.values, layer.weight.dims, { axis, range, minScales })
-  const bias = quantizeBias(c.biasValues, c.inputScale, weight.scales)
-  return bias === undefined ? tooLarge : { layer, weight, range, bias }
-}
-
-function scaled(values: Float32Array, factor: number): Float32Array {
-  return factor === 1 ? values : values.map((value) => value * factor)
+  if (!scheme.perChannel && !c.mayCoarsenAll) return tooLarge
+  const limits = minScalesForBias(biasValues, inputScale)
+  const minScales = scheme.perChannel ? limits : Float64Array.of(Math.max(...limits))
+  const weight = weightIntegers(layer, { ...scheme, minScales })
+  const bias = quantizeBias(biasValues, inputScale, weight.scales)
+  return bias === undefined ? tooLarge : { layer, weight, range: scheme.range, bias }
 }

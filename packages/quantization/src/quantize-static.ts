@@ -15,6 +15,7 @@ import { insertQdq } from './insert-qdq.js'
 import type { WeightedLayer } from './layer-weight.js'
 import { notApplicable } from './not-applicable.js'
 import {
+  hasIntegerKernels,
   type QuantizeStaticOptions,
   type ResolvedStaticOptions,
   resolveStaticOptions,
@@ -25,6 +26,7 @@ import { calibratedRanges, placementPolicy, type RangeOf } from './placement-pol
 import { toQOperator } from './qoperator/to-qoperator.js'
 import { type QuantizedLayers, quantizeLayers } from './quantize-layers.js'
 import type { WeightRange } from './quantize-weight.js'
+import { readyModel } from './ready-model.js'
 import { type LayerReport, layerReports, type QuantizedValueReport } from './report.js'
 import { saturates } from './saturation.js'
 
@@ -59,8 +61,9 @@ export function quantizeExcept(
   statistics: CalibrationStatistics,
   choice: { readonly options: QuantizeStaticOptions; readonly forced: ForcedFloat },
 ): QuantizeStaticResult {
-  const options = resolveStaticOptions(choice.options)
-  const prepared = nameJoins(settleMatMulBias(model, statistics))
+  const ready = readyModel(model, resolveStaticOptions(choice.options), statistics)
+  const { options } = ready
+  const prepared = nameJoins(settleMatMulBias(ready.model, statistics))
   const rangeOf = calibratedRanges(prepared, statistics)
   const plan = settlePlan(prepared, { options, rangeOf, forced: choice.forced })
   if (plan.placement.layers.size === 0) throw nothingQuantized(plan.placement, statistics)
@@ -82,7 +85,11 @@ export function quantizeExcept(
     model: format === 'QOperator' ? toQOperator().run(written.model).model : written.model,
     qdq: written.model,
     layers,
-    diagnostics: floatDiagnostics(prepared, plan.placement),
+    diagnostics: [
+      ...ready.diagnostics,
+      ...speedDiagnostics(options, layers),
+      ...floatDiagnostics(prepared, plan.placement),
+    ],
   }
 }
 
@@ -143,10 +150,14 @@ function planOnce(
   }
   const inputScale = ({ node }: WeightedLayer) =>
     params.get(placement.owners.get(node.inputs[0]!)!)!.scale
+  const { weightType, perChannel, blockSize } = options
   const layers = quantizeLayers(placement.layers.values(), {
-    perChannel: options.perChannel,
+    weightType,
+    perChannel,
+    blockSize,
     weightRange: weightRange(options),
     inputScale,
+    hasKernels: hasIntegerKernels(options),
   })
   return { placement, layers, params }
 }
@@ -155,9 +166,27 @@ function forcedFloat(node: Node, forced: ForcedFloat): StaysFloat | undefined {
   return forced.size === 0 ? undefined : forced.get(node.outputs[0] ?? '')
 }
 
-function weightRange({ reduceRange, isa }: ResolvedStaticOptions): WeightRange {
+/** Kernels for uint8 weights add in 32 bits; 16-bit activations have none at all. */
+function weightRange(options: ResolvedStaticOptions): WeightRange {
+  const { reduceRange, isa, weightType } = options
   if (reduceRange === true) return 'reduced'
-  return reduceRange === 'auto' && saturates(isa) ? 'pairwise' : 'full'
+  const maySaturate = weightType === 'int8' && hasIntegerKernels(options) && saturates(isa)
+  return reduceRange === 'auto' && maySaturate ? 'pairwise' : 'full'
+}
+
+/** Says that a file is not meant to be faster, where it is not. */
+function speedDiagnostics(
+  options: ResolvedStaticOptions,
+  layers: readonly LayerReport[],
+): readonly Diagnostic[] {
+  const { activationType } = options
+  const blocked = layers.filter(({ weight }) => weight?.granularity === 'blocked').length
+  const slow = hasIntegerKernels(options)
+    ? blocked > 0 && `${blocked} layers have weights in blocks`
+    : `the activations are ${activationType}`
+  if (slow === false) return []
+  const message = `no CPU speed-up: ${slow}, for which onnxruntime has no integer kernels on a CPU`
+  return [{ severity: 'info', code: 'no_cpu_speed_up', message }]
 }
 
 function valueReporter(plan: Plan, rangeOf: RangeOf, type: string) {

@@ -6,6 +6,7 @@ import { type StaysFloat, staysFloat } from './decision.js'
 import type { QuantizeStaticOptions } from './options.js'
 import { type ForcedFloat, quantizeExcept, type QuantizeStaticResult } from './quantize-static.js'
 import { type Optimize, readBack } from './read-back.js'
+import type { LayerReport } from './report.js'
 
 export interface QuantizeVerifiedInput {
   readonly model: Model
@@ -25,6 +26,11 @@ export interface QuantizeVerifiedResult extends QuantizeStaticResult {
   readonly forced: ForcedFloat
 }
 
+/** Layers with 16-bit inputs or weights in blocks have no kernels, and are kept for what they are. */
+function isMeantForKernels({ input, weight }: LayerReport): boolean {
+  return !/16$/.test(input?.type ?? '') && weight?.granularity !== 'blocked'
+}
+
 /**
  * Quantizes, lets the runtime optimize the result and reads it back; layers that did not become
  * integer kernels are left float and all is quantized again, until nothing is left to take back.
@@ -38,7 +44,9 @@ export async function quantizeVerified(
   const forced = new Map<string, StaysFloat>(input.forced)
   for (let rounds = 1; ; rounds++) {
     const result = quantizeExcept(model, statistics, { options, forced })
-    const { layers, unfused } = await readBack(result.model, result.layers, optimize)
+    const read = await readBack(result.model, result.layers, optimize)
+    const { layers } = read
+    const unfused = read.unfused.filter(isMeantForKernels)
     if (unfused.length === 0 || rounds >= maxRounds) return { ...result, layers, rounds, forced }
     for (const layer of unfused) {
       forced.set(

@@ -1,6 +1,6 @@
 // Reading back what onnxruntime made of a quantized model. Q/DQ that did not become an integer
 // kernel is pure cost: the layer computes in float and converts on top.
-import { indexGraph, type Model, type Node } from '@pare/graph'
+import { type GraphIndex, indexGraph, type Model, type Node } from '@pare/graph'
 import { decodeModel, encodeModel } from '@pare/onnx'
 
 import type { LayerReport } from './report.js'
@@ -54,7 +54,7 @@ function kernelReader(optimized: Model): (layer: LayerReport) => string | undefi
       const readers = index.consumers(layer.weight.name)
       const kernel = readers.find(({ opType }) => opType !== 'DequantizeLinear') ?? readers[0]
       if (kernel?.opType !== 'DequantizeLinear') return kernel?.opType
-      return `${FLOAT}${index.consumers(kernel.outputs[0]!)[0]?.opType ?? layer.opType}`
+      return `${FLOAT}${floatReader(kernel, index)?.opType ?? layer.opType}`
     }
     const outputs = [layer.output, layer.outputValue?.name ?? layer.output]
     const writer = outputs
@@ -64,6 +64,12 @@ function kernelReader(optimized: Model): (layer: LayerReport) => string | undefi
     const node = byName.get(layer.node)
     return node === undefined || node.opType === layer.opType ? undefined : node.opType
   }
+}
+
+/** What reads a dequantized weight; one in blocks is reshaped in between. */
+function floatReader(dequantize: Node, index: GraphIndex): Node | undefined {
+  const [reader] = index.consumers(dequantize.outputs[0]!)
+  return reader?.opType === 'Reshape' ? index.consumers(reader.outputs[0]!)[0] : reader
 }
 
 function originalName(node: Node): string {

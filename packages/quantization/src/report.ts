@@ -5,6 +5,7 @@ import { opFacts } from '@pare/ops'
 
 import type { FloatReason } from './decision.js'
 import { dataPath } from './float-path.js'
+import type { WeightType } from './integer-type.js'
 import type { QuantizationParams, RealRange } from './params.js'
 import type { Placement } from './placement.js'
 import type { QuantizedLayer } from './quantize-layers.js'
@@ -35,13 +36,13 @@ export interface QuantizedValueReport extends QuantizationParams {
 
 export interface QuantizedWeightReport {
   readonly name: string
-  readonly type: 'int8'
-  readonly granularity: 'per_channel' | 'per_tensor'
+  readonly type: WeightType
+  readonly granularity: 'per_channel' | 'per_tensor' | 'blocked'
   readonly channels: number
   readonly range: WeightRange
   /** Channels that a processor without VNNI may saturate. */
   readonly saturationRisk: number
-  readonly bias: 'int32' | 'none'
+  readonly bias: 'int32' | 'float32' | 'none'
 }
 
 export interface LayerReportContext {
@@ -82,11 +83,11 @@ function weightReport(node: Node, context: LayerReportContext): QuantizedWeightR
   if (layer === undefined) return undefined
   return {
     name: context.weightNames.get(node) ?? layer.layer.weightName,
-    type: 'int8',
-    granularity: layer.weight.scales.length > 1 ? 'per_channel' : 'per_tensor',
+    type: layer.weight.type,
+    granularity: layer.weight.granularity,
     channels: layer.layer.channels,
     range: layer.range,
     saturationRisk: layer.weight.riskyChannels,
-    bias: layer.bias === undefined ? 'none' : 'int32',
+    bias: layer.bias !== undefined ? 'int32' : layer.layer.bias === undefined ? 'none' : 'float32',
   }
 }

@@ -3,6 +3,8 @@
 import type { GraphEditor } from '@pare/graph'
 import { type Tensor, tensorFromFloat32, tensorFromInts } from '@pare/tensor'
 
+import type { ActivationType } from './integer-type.js'
+
 export class ScalarPool {
   private readonly editor: GraphEditor
   private readonly names = new Map<string, string>()
@@ -15,18 +17,18 @@ export class ScalarPool {
     return this.get(`f${value}`, 's', () => tensorFromFloat32([], Float32Array.of(value)))
   }
 
-  integer(type: 'uint8' | 'int8', value: number): string {
+  integer(type: ActivationType, value: number): string {
     return this.get(`${type}${value}`, 'z', () => tensorFromInts(type, [], [value]))
   }
 
   /** One scale for all channels is a scalar. */
-  scales(scales: Float32Array): string {
+  scales(scales: Float32Array, dims: readonly number[] = [scales.length]): string {
     if (scales.length === 1) return this.float(scales[0]!)
-    return this.editor.addInitializer('s', tensorFromFloat32([scales.length], scales))
+    return this.editor.addInitializer('s', tensorFromFloat32(dims, scales))
   }
 
   /** Zero points of 0 for `count` channels. */
-  zeros(count: number, type: 'uint8' | 'int8' = 'int8'): string {
+  zeros(count: number, type: ActivationType = 'int8'): string {
     if (count === 1) return this.integer(type, 0)
     const make = () => tensorFromInts(type, [count], new Array<number>(count).fill(0))
     return this.get(`${type}zeros${count}`, 'z', make)

@@ -1,6 +1,7 @@
 // Turns the recipe of a request into typed steps with all defaults, or into a list of faults that
 // each point at the element to change.
 import type { RequestFault } from '../errors.js'
+import { contradictions } from './contradictions.js'
 import type { ParameterSpec, ParameterTable, StepSpec } from './parameter.js'
 import type { Recipe, Step } from './recipe.js'
 import { STEP_TABLE, STEP_TYPES } from './step-table.js'
@@ -36,7 +37,11 @@ function parseStep(input: unknown, faults: RequestFault[], pointer: string): Ste
   const spec: StepSpec = STEP_TABLE[type]
   const values = parseParameters(spec.parameters, parameters, faults, pointer)
   // The table describes exactly the fields of the step's type.
-  return { type, ...values } as unknown as Step
+  const step = { type, ...values } as unknown as Step
+  for (const { parameter, detail } of contradictions(step)) {
+    faults.push({ pointer: `${pointer}/${parameter}`, code: 'parameter_contradiction', detail })
+  }
+  return step
 }
 
 function parseParameters(

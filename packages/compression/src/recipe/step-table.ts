@@ -187,15 +187,17 @@ export const STEP_TABLE = {
       },
       activation_type: {
         type: 'choice',
-        choices: ['uint8', 'int8'],
+        choices: ['uint8', 'int8', 'uint16', 'int16'],
         default: 'uint8',
-        description: 'Integer type of the activations.',
+        description:
+          'Integer type of the activations. 16 bits lose nearly nothing but bring no CPU speed-up: onnxruntime has no kernels for them there; they need format QDQ and raise the opset to 21.',
       },
       weight_type: {
         type: 'choice',
-        choices: ['int8'],
+        choices: ['int8', 'uint8', 'int16'],
         default: 'int8',
-        description: 'Integer type of the weights.',
+        description:
+          'Integer type of the weights: int8, symmetric; uint8, with zero points (but for a Conv with a scale per channel) and never saturating, not with int8 activations; int16, symmetric, only with 16-bit activations.',
       },
       per_channel: {
         type: 'boolean',
@@ -208,6 +210,13 @@ export const STEP_TABLE = {
         description: 'Centre the ranges of the activations on zero.',
       },
       reduce_range: reduceRange,
+      block_size: {
+        type: 'choice',
+        choices: [0, 16, 32, 64, 128, 256],
+        default: 0,
+        description:
+          'Weights along the input channels that share a scale; 0: no blocks. Loses less, but brings no CPU speed-up: layers whose weights have more input channels than that are computed in float. Needs format QDQ and raises the opset to 21.',
+      },
       format: {
         type: 'choice',
         choices: ['QDQ', 'QOperator'],

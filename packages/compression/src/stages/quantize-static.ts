@@ -110,6 +110,7 @@ function toOptions(params: Params): QuantizeStaticOptions {
     perChannel: params.per_channel,
     symmetric: params.symmetric,
     reduceRange: params.reduce_range,
+    blockSize: params.block_size,
     format: params.format,
     nodesToExclude: params.nodes_to_exclude,
     isa: params.isa,

@@ -103,7 +103,7 @@ async function fullShifts(
   layers: readonly IntegerLayer[],
   options: CorrectBiasOptions,
 ): Promise<readonly Shift[]> {
-  const quantized = options.quantized.model
+  const quantized = options.quantized.qdq
   const levels = layerLevels(quantized.graph, layers, MAX_LEVELS)
   const passes = levels.length + 1
   const float = await floatMeans(options.model, layers, passInput(options, 0, passes))

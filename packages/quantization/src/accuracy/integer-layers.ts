@@ -40,7 +40,7 @@ export function integerLayers(
   quantized: QuantizeStaticResult,
 ): readonly IntegerLayer[] {
   const float = indexGraph(model.graph)
-  const integer = indexGraph(quantized.model.graph)
+  const integer = indexGraph(quantized.qdq.graph)
   return quantized.layers
     .map((report) => integerLayer(report, float, integer))
     .filter((layer) => layer !== undefined)
@@ -52,6 +52,7 @@ function integerLayer(
   integer: GraphIndex,
 ): IntegerLayer | undefined {
   if (report.decision !== 'integer' || report.weight === undefined) return undefined
+  if (report.weight.granularity === 'blocked') return undefined
   const node = floatNode(report.output, float)
   const layer = node === undefined ? undefined : weightedLayer(node, float)
   if (layer === undefined || 'reason' in layer) return undefined
