@@ -1,7 +1,7 @@
 // One pass over the data for all layers: XᵀX of every layer's input is computed inside the session,
 // so that only [K, K] leaves it, whatever the number of samples.
 import type { Feeds } from '@pare/calibration'
-import { attr, editGraph, type GraphEditor, indexGraph, type Model, onnxOpset } from '@pare/graph'
+import { attr, editGraph, type GraphEditor, type Model, onnxOpset } from '@pare/graph'
 import type { InferenceRuntime, InferenceSession } from '@pare/inference'
 import { encodeModel } from '@pare/onnx'
 import { type RuntimeTensor, tensorFromInts } from '@pare/tensor'
@@ -17,12 +17,15 @@ export interface GramPoint {
   readonly columns: number
 }
 
-/** The inputs of the layers that gptq and awq would quantize, each once. */
+/**
+ * The inputs of the layers that gptq and awq would quantize, each once. Layers in bodies of If, Loop
+ * and Scan have none: what a body reads cannot be an output of the model.
+ */
 export function gramPoints(
   model: Model,
   options: QuantizeWeightsOptions = {},
 ): readonly GramPoint[] {
-  const { layers } = findLayers(model, indexGraph(model.graph), {
+  const { layers } = findLayers(model.graph, {
     options: resolveWeightsOptions(options),
   })
   const points = new Map<string, GramPoint>()

@@ -1,12 +1,12 @@
 // The layers whose weight can be quantized, and how it lies; the others with a reason.
 import {
+  type Graph,
   type GraphIndex,
+  indexGraph,
   intAttribute,
-  type Model,
   type Node,
   nodeLabel,
   subgraphsOf,
-  walkNodes,
 } from '@pare/graph'
 import { NO_SHAPES, rankOf, type ValueShapes } from '@pare/passes'
 import { elementCount, type Tensor } from '@pare/tensor'
@@ -31,6 +31,8 @@ export interface WeightLayer {
   readonly columns: number
   /** The activation that the weight is multiplied with; indices for a table. */
   readonly input: string
+  /** Of the graph that the node stands in; sees the constants of the graphs around it. */
+  readonly index: GraphIndex
 }
 
 const CANDIDATES: ReadonlySet<string> = new Set(['Conv', 'Gather', 'Gemm', 'MatMul'])
@@ -43,31 +45,58 @@ export interface FindOptions {
 export interface FoundLayers {
   readonly layers: readonly WeightLayer[]
   readonly kept: ReadonlyMap<Node, StaysUnquantized>
-  /** Nodes with bodies that hold weights; bodies are left alone. */
-  readonly skippedBodies: readonly Node[]
 }
 
-export function findLayers(model: Model, index: GraphIndex, find: FindOptions): FoundLayers {
+/** The layers of the main graph. */
+export function findLayers(graph: Graph, find: FindOptions): FoundLayers {
   const layers: WeightLayer[] = []
   const kept = new Map<Node, StaysUnquantized>()
-  const skippedBodies: Node[] = []
-  for (const node of model.graph.nodes) {
-    if (bodiesHaveWeights(node)) skippedBodies.push(node)
+  search(graph, indexGraph(graph), { find, layers, kept })
+  return { layers, kept }
+}
+
+/** The layers of the bodies of If, Loop and Scan inside a graph. */
+export function findBodyLayers(graph: Graph, find: FindOptions): FoundLayers {
+  const found = { find, layers: [], kept: new Map<Node, StaysUnquantized>() }
+  searchBodies(graph, indexGraph(graph), found)
+  return found
+}
+
+interface Search {
+  readonly find: FindOptions
+  readonly layers: WeightLayer[]
+  readonly kept: Map<Node, StaysUnquantized>
+}
+
+function search(graph: Graph, index: GraphIndex, { find, layers, kept }: Search): void {
+  for (const node of graph.nodes) {
     if (node.domain !== '' || !CANDIDATES.has(node.opType)) continue
     const found = weightLayer(node, index, find)
     if (found === undefined) continue
     if ('reason' in found) kept.set(node, found)
     else layers.push(found)
   }
-  return { layers, kept, skippedBodies }
 }
 
-function bodiesHaveWeights(node: Node): boolean {
-  return subgraphsOf(node).some((body) =>
-    [...walkNodes(body, { subgraphs: 'visit' })].some(
-      ({ domain, opType }) => domain === '' && CANDIDATES.has(opType) && opType !== 'Gather',
-    ),
-  )
+function searchBodies(graph: Graph, outer: GraphIndex, found: Search): void {
+  for (const node of graph.nodes) {
+    for (const body of subgraphsOf(node)) {
+      const index = indexBody(body, outer)
+      search(body, index, found)
+      searchBodies(body, index, found)
+    }
+  }
+}
+
+function indexBody(body: Graph, outer: GraphIndex): GraphIndex {
+  const own = indexGraph(body)
+  const isOwn = (value: string) =>
+    own.isGraphInput(value) || own.isInitializer(value) || own.producer(value) !== undefined
+  return {
+    ...own,
+    constant: (value) => (isOwn(value) ? own.constant(value) : outer.constant(value)),
+    value: (name) => own.value(name) ?? outer.value(name),
+  }
 }
 
 function weightLayer(
@@ -90,7 +119,7 @@ function weightLayer(
   if ('reason' in form) return form
   const rank = rankProblem(node, weight, { options, index, shapes })
   if (rank !== undefined) return rank
-  return { node, weightName, weight, ...form, input: isTable ? indices : data }
+  return { node, weightName, weight, ...form, input: isTable ? indices : data, index }
 }
 
 function isFloat(tensor: Tensor): tensor is WeightLayer['weight'] {

@@ -1,24 +1,27 @@
 // Weight-only quantization: weights of 8, 4 or 2 bits in blocks, activations stay float. For models
-// whose size or memory traffic counts: transformers at small batches, embeddings.
+// whose size or memory traffic counts: transformers at small batches, embeddings. Bodies of If, Loop
+// and Scan are quantized too.
 import {
   type Diagnostic,
   editGraph,
   type GraphEditor,
-  indexGraph,
   type Model,
   type Node,
   nodeLabel,
   onnxOpset,
+  subgraphsOf,
+  walkNodes,
 } from '@pare/graph'
 import { raiseOpset, type ValueShapes } from '@pare/passes'
 import type { Tensor } from '@pare/tensor'
 
 import { errors } from '../errors.js'
+import { withMicrosoftOps } from '../microsoft-ops.js'
 import { removeUnused } from '../written-constants.js'
 import { scaleForAwq } from './awq.js'
-import type { GridSpec, QuantizedMatrix, WeightBits } from './block-grid.js'
+import type { GridSpec, WeightBits } from './block-grid.js'
 import { keptDiagnostic, note, stays, type StaysUnquantized } from './decision.js'
-import { findLayers, type FoundLayers, type WeightLayer } from './find-layers.js'
+import { findBodyLayers, findLayers, type WeightLayer } from './find-layers.js'
 import { addGrams, type GramStatistics, type InputGram } from './gram-statistics.js'
 import {
   type QuantizeWeightsOptions,
@@ -36,21 +39,9 @@ import {
   type WeightLayerReport,
 } from './report.js'
 import { weightMatrix } from './weight-matrix.js'
-import {
-  gemmObstacle,
-  MICROSOFT,
-  rewriteAsBlockGather,
-  rewriteAsNBits,
-  weightFactor,
-  writePacked,
-  writeTable,
-} from './write-nbits.js'
-import {
-  BLOCKED_OPSET,
-  readDequantized,
-  rewriteAsGatheredCodes,
-  writeDequantized,
-} from './write-qdq.js'
+import { gemmObstacle, weightFactor } from './write-nbits.js'
+import { BLOCKED_OPSET } from './write-qdq.js'
+import { type Rewrite, writeWeight } from './write-weight.js'
 
 export interface QuantizeWeightsContext {
   /** `collectGrams(…)` of the same model; `gptq` and `awq` need them. */
@@ -65,7 +56,7 @@ export interface QuantizeWeightsContext {
 
 export interface QuantizeWeightsResult {
   readonly model: Model
-  /** One per node with a constant weight, in the order of the nodes. */
+  /** One per node with a constant weight, in the order of the nodes, those of bodies too. */
   readonly layers: readonly WeightLayerReport[]
   readonly diagnostics: readonly Diagnostic[]
 }
@@ -114,18 +105,13 @@ async function scaledModel(
   if (options.algorithm !== 'awq' || grams === undefined) {
     return { model, ...(grams === undefined ? {} : { grams }), diagnostics: [] }
   }
-  const { layers } = find(model, options, shapes)
+  const { layers } = findLayers(model.graph, findOptions(options, shapes))
   const specOf = (layer: WeightLayer) => gridSpec(layer, options)
   return scaleForAwq(model, { ...options, layers, grams, specOf, load })
 }
 
-function find(
-  model: Model,
-  options: ResolvedWeightsOptions,
-  shapes: ValueShapes | undefined,
-): FoundLayers {
-  const index = indexGraph(model.graph)
-  return findLayers(model, index, { options, ...(shapes === undefined ? {} : { shapes }) })
+function findOptions(options: ResolvedWeightsOptions, shapes: ValueShapes | undefined) {
+  return { options, ...(shapes === undefined ? {} : { shapes }) }
 }
 
 function identity(tensor: Tensor): Promise<Tensor> {
@@ -142,11 +128,6 @@ function gridSpec(layer: WeightLayer, options: ResolvedWeightsOptions): GridSpec
   return { bits, blockSize, symmetric, scaleType: layer.weight.dataType }
 }
 
-interface QuantizedJob {
-  readonly quantized: QuantizedMatrix
-  readonly summary: QuantizedWeightSummary
-}
-
 /** Layers that read one weight alike: it is quantized and written once. */
 interface WeightJob {
   readonly spec: GridSpec
@@ -155,11 +136,12 @@ interface WeightJob {
 
 class WeightQuantization {
   private readonly editor: GraphEditor
-  private readonly found: FoundLayers
+  private readonly layers: readonly WeightLayer[]
   private readonly options: ResolvedWeightsOptions
   private readonly context: QuantizeWeightsContext
   private readonly source: Model
   private readonly kept: Map<Node, StaysUnquantized>
+  private readonly rewrites = new Map<Node, Rewrite>()
   private readonly summaries = new Map<Node, QuantizedWeightSummary>()
   private readonly diagnostics: Diagnostic[] = []
 
@@ -168,8 +150,10 @@ class WeightQuantization {
     this.options = options
     this.context = context
     this.editor = editGraph(model)
-    this.found = find(model, options, context.shapes)
-    this.kept = new Map(this.found.kept)
+    const find = findOptions(options, context.shapes)
+    const [main, bodies] = [findLayers(model.graph, find), findBodyLayers(model.graph, find)]
+    this.layers = [...main.layers, ...bodies.layers]
+    this.kept = new Map([...main.kept, ...bodies.kept])
   }
 
   async result(): Promise<QuantizeWeightsResult> {
@@ -182,14 +166,16 @@ class WeightQuantization {
     }
     if (this.summaries.size === 0) throw this.notApplicable()
     this.context.onProgress?.({ done: total, total })
-    removeUnused(this.editor)
-    const model = withMicrosoft(this.editor.finish())
+    this.rewrite(this.editor)
+    const model = withMicrosoftOps(this.editor.finish())
     return { model, layers: this.reports(), diagnostics: this.allDiagnostics(model) }
   }
 
   private jobs(): readonly WeightJob[] {
     const jobs = new Map<string, WeightJob>()
-    for (const layer of this.found.layers) {
+    // Bodies beside each other may use one name for different weights.
+    const ids = new Map<Tensor, number>()
+    for (const layer of this.layers) {
       const spec = gridSpec(layer, this.options)
       const kept = this.obstacle(layer, spec)
       if (kept !== undefined) {
@@ -198,7 +184,9 @@ class WeightQuantization {
       }
       const { bits, blockSize } = spec
       const factor = this.factor(layer)
-      const key = [layer.weightName, layer.layout, factor, bits, blockSize].join(' ')
+      const id = ids.get(layer.weight) ?? ids.size
+      ids.set(layer.weight, id)
+      const key = [id, layer.layout, factor, bits, blockSize].join(' ')
       const known = jobs.get(key)
       if (known === undefined) jobs.set(key, { spec, layers: [layer] })
       else known.layers.push(layer)
@@ -211,7 +199,7 @@ class WeightQuantization {
       if (layer.layout === 'table' && spec.bits === 2) {
         return stays('no_kernel', 'GatherBlockQuantized reads 4 and 8 bits')
       }
-      const obstacle = gemmObstacle(layer, this.editor)
+      const obstacle = gemmObstacle(layer)
       if (obstacle !== undefined) return obstacle
     }
     return bytesAfter(layer, spec) < bytesBefore(layer)
@@ -240,7 +228,19 @@ class WeightQuantization {
     }
     const { format } = this.options
     const summary = summarize(first, { matrix, ...by, format, gram })
-    this.write({ quantized: by.quantized, summary }, layers)
+    for (const { node } of layers) this.summaries.set(node, summary)
+    const { options } = this
+    for (const [node, rewrite] of writeWeight(this.editor, by.quantized, { layers, options })) {
+      this.rewrites.set(node, rewrite)
+    }
+    if (first.layout === 'table' && format === 'QDQ' && spec.bits !== 8) {
+      for (const { node } of layers) this.warnOfTable(node)
+    }
+  }
+
+  private warnOfTable(node: Node): void {
+    const message = 'the whole table is dequantized in each run; 8 bits or MatMulNBits avoid it'
+    this.diagnostics.push(note(node, 'table_dequantized_in_each_run', message, 'warning'))
   }
 
   private noteFallback(node: Node, reason: string): void {
@@ -257,43 +257,18 @@ class WeightQuantization {
     return (known as readonly InputGram[]).reduce(addGrams)
   }
 
-  private write(job: QuantizedJob, layers: readonly WeightLayer[]): void {
-    if (this.options.format === 'QDQ') this.writeQdq(job, layers)
-    else this.writeMicrosoft(job, layers)
-    for (const { node } of layers) this.summaries.set(node, job.summary)
-  }
-
-  private writeMicrosoft({ quantized }: QuantizedJob, layers: readonly WeightLayer[]): void {
-    const { editor } = this
-    const first = layers[0]!
-    if (first.layout === 'table') {
-      const written = writeTable(editor, quantized, first)
-      for (const layer of layers) rewriteAsBlockGather(editor, layer, written, quantized)
-      return
+  /** Rewrites the nodes of a graph and of the bodies in it. */
+  private rewrite(editor: GraphEditor): void {
+    for (const node of editor.nodes()) {
+      if (subgraphsOf(node).length > 0) editor.editBodies(node, (body) => this.rewrite(body))
+      else this.rewrites.get(node)?.(editor)
     }
-    const written = writePacked(editor, quantized, first)
-    const { accuracyLevel } = this.options
-    for (const layer of layers) rewriteAsNBits(editor, { layer, written, quantized, accuracyLevel })
-  }
-
-  private writeQdq({ quantized }: QuantizedJob, layers: readonly WeightLayer[]): void {
-    const { editor } = this
-    const first = layers[0]!
-    if (first.layout === 'table' && quantized.spec.bits === 8) {
-      for (const layer of layers) rewriteAsGatheredCodes(editor, layer, quantized)
-      return
-    }
-    const float = writeDequantized(editor, quantized, first)
-    for (const layer of layers) {
-      readDequantized(editor, layer, float)
-      if (layer.layout !== 'table') continue
-      const message = 'the whole table is dequantized in each run; 8 bits or MatMulNBits avoid it'
-      this.diagnostics.push(note(layer.node, 'table_dequantized_in_each_run', message, 'warning'))
-    }
+    removeUnused(editor)
   }
 
   private reports(): readonly WeightLayerReport[] {
-    return this.source.graph.nodes.flatMap((node) => {
+    const nodes = [...walkNodes(this.source.graph, { subgraphs: 'visit' })]
+    return nodes.flatMap((node) => {
       const kept = this.kept.get(node)
       const summary = this.summaries.get(node)
       if (summary !== undefined) return [quantizedReport(node, summary)]
@@ -303,9 +278,6 @@ class WeightQuantization {
 
   private allDiagnostics(model: Model): readonly Diagnostic[] {
     const kept = [...this.kept].map(([node, stay]) => keptDiagnostic(node, stay))
-    const bodies = this.found.skippedBodies.map((node) =>
-      note(node, 'subgraph_skipped', `weights in the body of ${node.opType} stay as they are`),
-    )
     const doubled = [...this.summaries]
       .filter(([, { name }]) => model.graph.initializers.has(name))
       .map(([node, { name }]) =>
@@ -316,7 +288,7 @@ class WeightQuantization {
           'warning',
         ),
       )
-    return [...this.diagnostics, ...kept, ...bodies, ...doubled]
+    return [...this.diagnostics, ...kept, ...doubled]
   }
 
   private notApplicable() {
@@ -324,14 +296,5 @@ class WeightQuantization {
     return errors.quantization_not_applicable('the model has no weight that can be quantized', {
       details: { reasons },
     })
-  }
-}
-
-function withMicrosoft(model: Model): Model {
-  const isUsed = model.graph.nodes.some(({ domain }) => domain === MICROSOFT)
-  if (!isUsed || model.opsetImports.some(({ domain }) => domain === MICROSOFT)) return model
-  return {
-    ...model,
-    opsetImports: [...model.opsetImports, { domain: MICROSOFT, version: 1 }],
   }
 }

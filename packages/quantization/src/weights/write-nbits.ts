@@ -3,7 +3,6 @@ import {
   attr,
   floatAttribute,
   type GraphEditor,
-  type GraphIndex,
   intAttribute,
   type Node,
   type NodeSpec,
@@ -17,7 +16,7 @@ import type { WeightLayer } from './find-layers.js'
 import { packNBits } from './pack-nbits.js'
 import { codesTensor } from './write-qdq.js'
 
-export const MICROSOFT = 'com.microsoft'
+const MICROSOFT = 'com.microsoft'
 
 /** Names of the initializers that a weight became. */
 export interface WrittenMatrix {
@@ -56,10 +55,7 @@ export function weightFactor(node: Node): number {
 }
 
 /** Why a Gemm cannot become MatMulNBits; undefined when it can. */
-export function gemmObstacle(
-  { node }: WeightLayer,
-  index: GraphIndex,
-): StaysUnquantized | undefined {
+export function gemmObstacle({ node, index }: WeightLayer): StaysUnquantized | undefined {
   if (node.opType !== 'Gemm' || floatAttribute(node, 'beta', 1) === 1) return undefined
   const bias = node.inputs[2] ?? ''
   return bias === '' || index.constant(bias) !== undefined
@@ -77,7 +73,7 @@ export function rewriteAsNBits(
   }: {
     readonly layer: WeightLayer
     readonly written: WrittenMatrix
-    readonly quantized: QuantizedMatrix
+    readonly quantized: Pick<QuantizedMatrix, 'rows' | 'columns' | 'spec'>
     readonly accuracyLevel: number
   },
 ): void {
@@ -165,7 +161,7 @@ export function rewriteAsBlockGather(
   editor: GraphEditor,
   { node, input }: WeightLayer,
   written: WrittenMatrix,
-  { spec }: QuantizedMatrix,
+  { spec }: Pick<QuantizedMatrix, 'spec'>,
 ): void {
   editor.replaceNode(node, {
     opType: 'GatherBlockQuantized',

@@ -31,35 +31,56 @@ export function codesTensor(
   return { dataType, dims, data: { kind: 'bytes', bytes } }
 }
 
-/** Inserts what makes the float weight, once for all nodes that read it; returns its name. */
-export function writeDequantized(
-  editor: GraphEditor,
-  matrix: QuantizedMatrix,
-  layer: WeightLayer,
-): string {
+/** What DequantizeLinear reads, and how: the same for every node that reads the weight. */
+export interface PackedCodes {
+  /** Codes, scales and, unless symmetric, zero points. */
+  readonly tensors: readonly Tensor[]
+  readonly axis: number
+  /** Absent where there is one scale per channel. */
+  readonly blockSize?: number
+  /** Dimensions to give the result. */
+  readonly dims?: readonly number[]
+}
+
+export function packCodes(matrix: QuantizedMatrix, layer: WeightLayer): PackedCodes {
   const form = dequantizeForm(matrix, layer)
-  const { dataType } = layer.weight
-  const type = { bits: matrix.spec.bits, isSigned: matrix.spec.symmetric }
-  const scales = tensorFromFloats(dataType, form.scaleDims, form.scales)
-  const inputs = [
-    editor.addInitializer('w', codesTensor(form.dims, form.codes, type)),
-    editor.addInitializer('s', scales),
-  ]
-  if (!matrix.spec.symmetric) {
-    inputs.push(editor.addInitializer('z', codesTensor(form.scaleDims, form.zeroPoints, type)))
+  const { bits, symmetric, blockSize } = matrix.spec
+  const { dims, dataType } = layer.weight
+  const type = { bits, isSigned: symmetric }
+  return {
+    tensors: [
+      codesTensor(form.dims, form.codes, type),
+      tensorFromFloats(dataType, form.scaleDims, form.scales),
+      ...(symmetric ? [] : [codesTensor(form.scaleDims, form.zeroPoints, type)]),
+    ],
+    axis: form.axis,
+    ...(form.blocked ? { blockSize } : {}),
+    ...(layer.layout === 'conv' && form.dims.length !== dims.length ? { dims } : {}),
   }
-  const float = insert(editor, layer.node, {
+}
+
+/**
+ * Adds the tensors to the graph of the nodes that read them: in a body onnxruntime's fusion wants
+ * them there, and refuses the model otherwise (TransposeDQWeightsForMatMulNBits). Returns names.
+ */
+export function addCodes(editor: GraphEditor, { tensors }: PackedCodes): readonly string[] {
+  return tensors.map((tensor, i) => editor.addInitializer('wsz'[i]!, tensor))
+}
+
+/** Inserts what makes the float weight, before the first node that reads it; returns its name. */
+export function insertDequantized(editor: GraphEditor, packed: PackedCodes, before: Node): string {
+  const { axis, blockSize, dims } = packed
+  const float = insert(editor, before, {
     opType: 'DequantizeLinear',
-    inputs,
+    inputs: addCodes(editor, packed),
     attributes: {
-      axis: attr.int(form.axis),
-      ...(form.blocked ? { block_size: attr.int(matrix.spec.blockSize) } : {}),
+      axis: attr.int(axis),
+      ...(blockSize === undefined ? {} : { block_size: attr.int(blockSize) }),
     },
   })
-  if (form.dims.length === layer.weight.dims.length || layer.layout !== 'conv') return float
-  const { dims } = layer.weight
+  if (dims === undefined) return float
   const shape = editor.addInitializer('shape', tensorFromInts('int64', [dims.length], dims))
-  return insert(editor, layer.node, { opType: 'Reshape', inputs: [float, shape] })
+  return insert(editor, before, { opType: 'Reshape', inputs: [float, shape] })
 }
 
 function insert(editor: GraphEditor, before: Node, spec: NodeSpec): string {
@@ -114,33 +135,42 @@ export function readDequantized(editor: GraphEditor, layer: WeightLayer, float: 
 }
 
 /**
- * An 8-bit table: its entries, scales and zero points are gathered and only the entries read are
- * dequantized. (Gather takes no 4-bit data.)
+ * An 8-bit table: its entries, scales and zero points, `codes` in the order of `addCodes`, are
+ * gathered and only the entries read are dequantized. (Gather takes no 4-bit data.)
  */
 export function rewriteAsGatheredCodes(
   editor: GraphEditor,
-  layer: WeightLayer,
-  matrix: QuantizedMatrix,
+  { node, input }: WeightLayer,
+  { codes, blockSize }: { readonly codes: readonly string[]; readonly blockSize: number },
 ): void {
-  const { node, input, weight } = layer
-  const { rows, columns, blocks, spec } = matrix
-  const type = { bits: spec.bits, isSigned: spec.symmetric }
-  const gather = (hint: string, tensor: Tensor) =>
+  const gathered = codes.map((data) =>
     insert(editor, node, {
       opType: 'Gather',
-      inputs: [editor.addInitializer(hint, tensor), input],
+      inputs: [data, input],
       attributes: { axis: attr.int(0) },
-    })
-  const inputs = [
-    gather('w', codesTensor([rows, columns], matrix.codes, type)),
-    gather('s', tensorFromFloats(weight.dataType, [rows, blocks], matrix.scales)),
-  ]
-  if (!spec.symmetric)
-    inputs.push(gather('z', codesTensor([rows, blocks], matrix.zeroPoints, type)))
+    }),
+  )
   editor.replaceNode(node, {
     opType: 'DequantizeLinear',
     name: node.name,
-    inputs,
-    attributes: { axis: attr.int(-1), block_size: attr.int(spec.blockSize) },
+    inputs: gathered,
+    attributes: { axis: attr.int(-1), block_size: attr.int(blockSize) },
   })
+}
+
+/** The tensors of such a table: a scale per block even where a row is one block. */
+export function packTable(
+  { rows, columns, blocks, spec, codes, scales, zeroPoints }: QuantizedMatrix,
+  { weight }: WeightLayer,
+): PackedCodes {
+  const type = { bits: spec.bits, isSigned: spec.symmetric }
+  return {
+    tensors: [
+      codesTensor([rows, columns], codes, type),
+      tensorFromFloats(weight.dataType, [rows, blocks], scales),
+      ...(spec.symmetric ? [] : [codesTensor([rows, blocks], zeroPoints, type)]),
+    ],
+    axis: -1,
+    blockSize: spec.blockSize,
+  }
 }

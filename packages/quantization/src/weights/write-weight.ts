@@ -1,0 +1,78 @@
+// A quantized weight is packed at once; the nodes that read it, in whatever body, are rewritten when
+// all weights are there.
+import type { GraphEditor, Node } from '@pare/graph'
+
+import type { QuantizedMatrix } from './block-grid.js'
+import type { WeightLayer } from './find-layers.js'
+import type { ResolvedWeightsOptions } from './options.js'
+import { rewriteAsBlockGather, rewriteAsNBits, writePacked, writeTable } from './write-nbits.js'
+import {
+  addCodes,
+  insertDequantized,
+  packCodes,
+  packTable,
+  readDequantized,
+  rewriteAsGatheredCodes,
+} from './write-qdq.js'
+
+/** Rewrites a node in the editor of its graph. Holds the packed weight, not the matrix. */
+export type Rewrite = (editor: GraphEditor) => void
+
+/** Writes the weight that the layers share; returns what becomes of each node. */
+export function writeWeight(
+  main: GraphEditor,
+  quantized: QuantizedMatrix,
+  {
+    layers,
+    options,
+  }: {
+    readonly layers: readonly WeightLayer[]
+    readonly options: Pick<ResolvedWeightsOptions, 'format' | 'accuracyLevel'>
+  },
+): readonly (readonly [Node, Rewrite])[] {
+  const rewrite =
+    options.format === 'QDQ'
+      ? writeQdq(quantized, layers[0]!)
+      : writeMicrosoft(main, quantized, { layer: layers[0]!, ...options })
+  return layers.map((layer) => [layer.node, (editor) => rewrite(editor, layer)])
+}
+
+type LayerRewrite = (editor: GraphEditor, layer: WeightLayer) => void
+
+function writeMicrosoft(
+  main: GraphEditor,
+  matrix: QuantizedMatrix,
+  { layer: first, accuracyLevel }: { readonly layer: WeightLayer; readonly accuracyLevel: number },
+): LayerRewrite {
+  const { rows, columns, spec } = matrix
+  const quantized = { rows, columns, spec }
+  if (first.layout === 'table') {
+    const written = writeTable(main, matrix, first)
+    return (editor, layer) => rewriteAsBlockGather(editor, layer, written, quantized)
+  }
+  const written = writePacked(main, matrix, first)
+  return (editor, layer) => rewriteAsNBits(editor, { layer, written, quantized, accuracyLevel })
+}
+
+function writeQdq(matrix: QuantizedMatrix, first: WeightLayer): LayerRewrite {
+  const { blockSize, bits } = matrix.spec
+  if (first.layout === 'table' && bits === 8) {
+    const packed = packTable(matrix, first)
+    const added = oncePerGraph((editor) => addCodes(editor, packed))
+    return (editor, layer) =>
+      rewriteAsGatheredCodes(editor, layer, { codes: added(editor, layer.node), blockSize })
+  }
+  const packed = packCodes(matrix, first)
+  const float = oncePerGraph((editor, before) => insertDequantized(editor, packed, before))
+  return (editor, layer) => readDequantized(editor, layer, float(editor, layer.node))
+}
+
+function oncePerGraph<Value>(
+  make: (editor: GraphEditor, before: Node) => Value,
+): (editor: GraphEditor, before: Node) => Value {
+  const made = new Map<GraphEditor, Value>()
+  return (editor, before) => {
+    if (!made.has(editor)) made.set(editor, make(editor, before))
+    return made.get(editor)!
+  }
+}
