@@ -14,9 +14,8 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
-import { openNpz } from './lib/arrays.mjs'
 import { writeJobInputs } from './lib/job.mjs'
-import { decisionsOf } from './lib/judge.mjs'
+import { decisionsOf, firstFeeds } from './lib/judge.mjs'
 import { latenciesOf } from './lib/latency.mjs'
 import { schemes } from './lib/schemes.mjs'
 import { mean, median } from './lib/statistics.mjs'
@@ -78,7 +77,7 @@ async function measure(network) {
 async function produce(made, folder) {
   const { path: inputs, samples } = await writeJobInputs({ ...made, folder })
   const rows = []
-  for (const { label, side, dynamic, run } of schemes({ withPeer: python !== undefined })) {
+  for (const { label, side, dynamic, run } of schemes({ withPeer: Boolean(python) })) {
     const path = join(folder, `${rows.length}.onnx`)
     const task = { ...made, inputs, samples, out: path, python }
     const runs = [await run(task)]
@@ -124,14 +123,11 @@ function decisions({ path, dynamic }, { network, made }) {
 
 async function time(rows, { validation }) {
   const runnable = rows.filter(({ scores }) => scores !== undefined)
-  const { dataset, close } = await openNpz(validation)
-  const { feeds } = await dataset.head(1)
-  await close()
+  const feeds = await firstFeeds(rows[0].path, validation)
   const budgetMs = options.quick ? 4000 : 12_000
-  const { label, labels, ...inputs } = feeds
   const latencies = await latenciesOf(
     runnable.map(({ path }) => path),
-    { feeds: inputs, budgetMs },
+    { feeds, budgetMs },
   )
   runnable.forEach((row, i) => {
     row.latency = latencies[i]

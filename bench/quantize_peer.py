@@ -1,11 +1,11 @@
 """The peer of the benchmarks: onnxruntime.quantization on the same model and data.
 
 usage: quantize_peer.py model.onnx data.npz input samples batch out.onnx
-                        [MinMax|Percentile|Entropy|Dynamic] [--per-tensor] [--preprocess]
-`input` names the array that feeds the model, or is "*": every input its namesake, without the batch
-axis where the model declares none. --preprocess runs onnxruntime.quantization.preprocess first, as
-its documentation recommends; where that fails, the model is taken as it is. Prints one line of JSON:
-seconds of the work (imports excluded) and of the preprocessing within, processor seconds of the whole
+                        [MinMax|Percentile|Entropy|Dynamic] [--per-tensor] [--preprocess] [--whole]
+`input` names the array that feeds the model, or is "*": every input its namesake. With --whole
+each sample is a whole input, without an axis for the batch. --preprocess runs onnxruntime.quantization.preprocess first, as
+its documentation recommends (it wants sympy); where that fails, the model is taken as it is. Prints one
+line of JSON: seconds of the work (imports excluded) and of the preprocessing within, processor seconds of the whole
 process, and peak memory in bytes.
 """
 import json
@@ -39,7 +39,10 @@ class Reader(CalibrationDataReader):
     def __init__(self, arrays, count, size):
         self.batches = iter(
             [
-                {key: values[i : i + size] for key, values in arrays.items()}
+                {
+                    key: values[i] if "--whole" in flags else values[i : i + size]
+                    for key, values in arrays.items()
+                }
                 for i in range(0, count, size)
             ]
         )
@@ -55,21 +58,15 @@ def read_arrays():
 
 
 def preprocessed(folder):
+    """Symbolic shape inference needs sympy and fails for some models; the rest is tried without."""
     path = os.path.join(folder, "preprocessed.onnx")
-    try:
-        quant_pre_process(model, path, skip_symbolic_shape=not has_sympy(), auto_merge=True)
-        return path
-    except Exception:  # its own failure modes are many; the original is a fair fallback
-        return model
-
-
-def has_sympy():
-    try:
-        import sympy  # noqa: F401
-
-        return True
-    except ImportError:
-        return False
+    for skip_symbolic_shape in (False, True):
+        try:
+            quant_pre_process(model, path, skip_symbolic_shape=skip_symbolic_shape, auto_merge=True)
+            return path
+        except Exception:  # its own failure modes are many; the original is a fair fallback
+            continue
+    return model
 
 
 def peak_bytes():

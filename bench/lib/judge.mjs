@@ -1,4 +1,5 @@
 // What a model file is worth on data: one score per sample, by the rule of its network.
+import { matchDataset } from '../../packages/datasets/dist/index.js'
 import { onnxRuntime } from '../../packages/inference/dist/onnxruntime.js'
 import { openNpz } from './arrays.mjs'
 
@@ -11,7 +12,7 @@ const runtime = onnxRuntime()
 export async function decisionsOf(path, { validation, batchSize, decide }) {
   const session = await runtime.createSession({ path }, { intraOpThreads: 2 })
   const { dataset, close } = await openNpz(validation)
-  const inputs = session.inputs.map(({ name }) => ({ input: name, array: name }))
+  const { inputs } = matchDataset({ ...dataset, labels: null }, session.inputs)
   const decisions = []
   for await (const { feeds, count } of dataset.batches({ batchSize, inputs })) {
     const outputs = await session.run(feeds)
@@ -20,6 +21,17 @@ export async function decisionsOf(path, { validation, batchSize, decide }) {
   await close()
   await session.release()
   return decisions
+}
+
+/** The first sample as a model takes it. */
+export async function firstFeeds(path, validation) {
+  const session = await runtime.createSession({ path })
+  const { dataset, close } = await openNpz(validation)
+  const { inputs } = matchDataset({ ...dataset, labels: null }, session.inputs)
+  const { feeds } = await dataset.head(1, { inputs })
+  await close()
+  await session.release()
+  return feeds
 }
 
 /** The values of one sample of a tensor whose first dimension is the batch. */

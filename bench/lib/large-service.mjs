@@ -2,11 +2,21 @@
 // quantized, judged beside its original, downloaded and run. Says how long each part took and how much
 // memory each process needed; engines are killed above 4 GiB.
 import { createHash } from 'node:crypto'
-import { createWriteStream, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  createReadStream,
+  createWriteStream,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
+import { json } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { connect } from '../../examples/pipeline.mjs'
 import { float32Array, npz } from '../../packages/datasets/dist/testing.js'
@@ -34,7 +44,7 @@ export async function measureService(gigabytes, steps, settings = {}) {
   try {
     const pare = connect(stack.url, stack.apiKey)
     const uploaded = await measured('upload and inspect', stack, () =>
-      upload(pare, folder, gigabytes),
+      upload({ pare, stack, folder }, gigabytes),
     )
     for (const step of steps) await runJob({ pare, stack, folder }, uploaded, step)
   } finally {
@@ -43,7 +53,7 @@ export async function measureService(gigabytes, steps, settings = {}) {
   }
 }
 
-async function upload(pare, folder, gigabytes) {
+async function upload({ pare, stack, folder }, gigabytes) {
   const path = join(folder, 'large.zip')
   const size = planModelFile(largeModel(gigabytes)).write(path)
   const { normal } = createRandom(2)
@@ -51,9 +61,25 @@ async function upload(pare, folder, gigabytes) {
   const x0 = Float32Array.from({ length: SAMPLES * WIDTH }, () => normal())
   writeFileSync(data, npz({ x0: float32Array([SAMPLES, WIDTH], x0) }))
   console.log(`an archive of ${gib(size)}`)
-  const model = await pare.upload('models', path)
+  const model = await uploadModel(pare, stack, path)
   rmSync(path)
   return { model, dataset: await pare.upload('datasets', data) }
+}
+
+/** Not by fetch, which would hold the whole file in memory. */
+async function uploadModel(pare, { url, apiKey }, path) {
+  const { id } = await new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${apiKey}`, 'content-length': statSync(path).size }
+    const sending = request(new URL('/v1/models?name=large', url), { method: 'POST', headers })
+    sending.on('response', (response) => json(response).then(resolve, reject))
+    pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), sending).catch(reject)
+  })
+  for (;;) {
+    const model = await pare.json(`/v1/models/${id}`)
+    if (model.state === 'ready') return model
+    if (model.state === 'rejected') throw new Error(JSON.stringify(model.error))
+    await sleep(250)
+  }
 }
 
 async function runJob({ pare, stack, folder }, { model, dataset }, step) {
@@ -103,7 +129,7 @@ async function settle(pare, { id }) {
   for (;;) {
     const job = await pare.json(`/v1/jobs/${id}`)
     if (['succeeded', 'failed', 'canceled', 'expired'].includes(job.state)) return job
-    await new Promise((resolve) => setTimeout(resolve, 250))
+    await sleep(250)
   }
 }
 

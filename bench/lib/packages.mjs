@@ -22,15 +22,15 @@ export function fetchPackage(spec) {
   return join(folder, 'package')
 }
 
-/** Loads a package as a program would; its install scripts are not run. */
-export function requirePackage(spec) {
+/** A `require` that finds the package; its install scripts are not run. */
+export function requireOf(spec) {
   const folder = join(CACHE, `installed+${spec.replaceAll('/', '+')}`)
   if (!existsSync(folder)) {
     inFresh(folder, (scratch) =>
       npm(['install', spec, '--prefix', scratch, '--ignore-scripts', '--no-audit', '--no-fund']),
     )
   }
-  return createRequire(join(folder, 'index.js'))(spec.replace(/(?<=.)@[^@]*$/, ''))
+  return createRequire(join(folder, 'index.js'))
 }
 
 function npm(args) {

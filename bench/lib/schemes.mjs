@@ -35,9 +35,12 @@ const peer = ['per channel', 'per tensor'].flatMap((granularity) =>
     label: `peer ${method}, ${granularity}`,
     side: 'peer',
     dynamic: method === 'Dynamic',
-    run: ({ model, calibration, samples, fixedBatch, out, python }) => {
+    run: ({ model, calibration, samples, fixedBatch, whole, out, python }) => {
       const batch = fixedBatch ?? PEER_BATCHES.find((size) => samples % size === 0)
-      const flags = granularity === 'per tensor' ? ['--per-tensor'] : []
+      const flags = [
+        ...(granularity === 'per tensor' ? ['--per-tensor'] : []),
+        ...(whole ? ['--whole'] : []),
+      ]
       const argv = [PEER_SCRIPT, model, calibration, '*', samples, batch, out, method]
       return runJson(python, [...argv, '--preprocess', ...flags])
     },

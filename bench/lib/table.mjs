@@ -4,11 +4,13 @@ import { mean } from './statistics.mjs'
 /** Everything about one network: a row per scheme. */
 export function networkTable({ name, kind, metric, rows, verdict }) {
   const head = [`### ${name}: ${kind}`, '', `| | ${metric} | size | speed | wall | CPU | peak |`]
-  const body = rows.toSorted(bySide).map(({ label, score, size, speed, made }) =>
-    made?.error === undefined
-      ? cells(label, percent(score), size.toFixed(3), times(speed), ...production(made))
-      : cells(label, `failed: ${made.error.slice(0, 160)}`, '', '', '', '', ''),
-  )
+  const body = rows
+    .toSorted(bySide)
+    .map(({ label, score, size, speed, made }) =>
+      made?.error === undefined
+        ? cells(label, percent(score), size.toFixed(3), times(speed), ...production(made))
+        : cells(label, `failed: ${made.error.slice(0, 160)}`, '', '', '', '', ''),
+    )
   const verdictLines = [
     ...verdict.lines.map((line) => `- ${line}`),
     ...Object.entries(verdict.ratios).map(([label, ratio]) => `- ${ratioLine(label, ratio)}`),
