@@ -77,10 +77,10 @@ const accuracyAlgorithms = {
   },
   fallback: {
     type: 'choice',
-    choices: ['float', 'none'],
+    choices: ['float', 'float16', 'none'],
     default: 'float',
     description:
-      'Where constraints.max_drop does not hold: leave the fewest layers float with which it does, or none.',
+      'Where constraints.max_drop does not hold: leave the fewest layers float with which it does; float16: with their weights stored in 16 bits; none: keep the result as it is.',
   },
 } as const satisfies ParameterTable
 

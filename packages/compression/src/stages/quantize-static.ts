@@ -52,7 +52,7 @@ export async function quantizeStatic(context: StageContext): Promise<StageResult
     }),
     sensitivity: params.sensitivity,
     ...(params.judging === undefined ? {} : { judge: candidateJudge(context, params.judging) }),
-    fallback: params.fallback === 'float',
+    fallback: params.fallback,
     seed: context.seed,
     onProgress: ({ done, total, message }) =>
       context.onProgress({ done, total, unit: 'candidates', message }),

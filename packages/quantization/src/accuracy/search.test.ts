@@ -59,7 +59,7 @@ async function inputFor(built: Model): Promise<SearchStaticInput> {
     recalibrate,
     techniques: [],
     sensitivity: 'both',
-    fallback: true,
+    fallback: 'float',
     seed: 0,
   }
 }
@@ -97,13 +97,25 @@ describe('searchStatic', () => {
     expect(tried.at(-1)).toMatchObject({ name: 'fallback', note: 'b', chosen: true })
   })
 
+  it('stores the weights of that layer in 16 bits on request', async () => {
+    const built = withOneBadLayer()
+    const judge = await judgeOf(built, 1e-3)
+    const input: SearchStaticInput = { ...(await inputFor(built)), judge, fallback: 'float16' }
+    const { model: result } = await searchStatic(input)
+    const types = [...result.graph.initializers.values()]
+      .filter(({ dims }) => dims.length === 2)
+      .map(({ dataType }) => dataType)
+    expect(types.sort()).toEqual(['float16', 'int8', 'int8'])
+    expect((await judge(result)).met).toBe(true)
+  })
+
   it('keeps every layer in integers when it may not fall back', async () => {
     const built = withOneBadLayer()
     const judge = await judgeOf(built, 1e-3)
     const { layers, tried } = await searchStatic({
       ...(await inputFor(built)),
       judge,
-      fallback: false,
+      fallback: 'none',
     })
     expect(layers.every(({ decision }) => decision === 'integer')).toBe(true)
     expect(tried[0]!.drop).toBeGreaterThan(1e-3)

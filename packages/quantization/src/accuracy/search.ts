@@ -24,6 +24,7 @@ import {
   unlessNothingIsLeft,
   worstFirst,
 } from './sensitivity.js'
+import { storeWeightsAsFloat16 } from './store-float16.js'
 import type {
   NothingToDo,
   Proposal,
@@ -37,6 +38,9 @@ export interface ChosenTechnique {
   readonly technique: Technique
   readonly mode: 'try' | 'use'
 }
+
+/** `float16`: float layers whose weights are stored in 16 bits. */
+export type Fallback = 'float' | 'float16' | 'none'
 
 export type SensitivityDepth = 'none' | 'quantized_alone' | 'both'
 
@@ -52,8 +56,8 @@ export interface SearchStaticInput {
   readonly sensitivity: SensitivityDepth
   /** Judges a candidate; without it the first result is accepted. */
   readonly judge?: (candidate: Model) => Promise<Verdict>
-  /** Whether layers may be left float where the judge is not content. */
-  readonly fallback: boolean
+  /** What layers become where the judge is not content; `none` leaves the result as it is. */
+  readonly fallback: Fallback
   readonly seed: number
   readonly onProgress?: (progress: SearchProgress) => void
 }
@@ -247,7 +251,7 @@ async function accept(
   }
   const last = search.tried.findLastIndex(({ chosen }) => chosen)
   search.tried[last] = { ...search.tried[last]!, drop: start.verdict.drop }
-  if (start.verdict.met || !fallback) return best.result
+  if (start.verdict.met || fallback === 'none') return best.result
   const ranking = worstFirst(await measureFloatAlone(sensitivity))
   const attempt = (floats: readonly string[]) => attemptWithout(search, best, floats)
   const found = await fallBack({ start, ranking, attempt })
@@ -264,10 +268,14 @@ async function attemptWithout(
   progress.step(`${floats.length} layers in float`)
   const all = new Map(forced)
   for (const output of floats) all.set(output, FALLBACK_REASON)
-  const result = await unlessNothingIsLeft(() =>
+  const quantized = await unlessNothingIsLeft(() =>
     quantizeVerified({ model, statistics, options, optimize, forced: all }),
   )
-  if (result === undefined || judge === undefined) return undefined
+  if (quantized === undefined || judge === undefined) return undefined
+  const result =
+    input.fallback === 'float16'
+      ? { ...quantized, model: storeWeightsAsFloat16(quantized.model, floats) }
+      : quantized
   return { floats, result, verdict: await judge(result.model) }
 }
 
