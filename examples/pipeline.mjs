@@ -38,7 +38,7 @@ async function upload(json, kind, file) {
   const created = await json(`/v1/${kind}?name=${encodeURIComponent(basename(file))}`, {
     method: 'POST',
     headers: { 'content-type': 'application/octet-stream' },
-    // As a stream: models may be larger than memory.
+    // As a stream: a buffer ends at 2 GiB.
     body: createReadStream(file),
   })
   for (;;) {

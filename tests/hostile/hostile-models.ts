@@ -40,6 +40,18 @@ const oneNode = (op: string, domain: string) =>
 const external = (entries: Readonly<Record<string, string>>) =>
   modelBytes({ ...sound, nodes: [RELU], initializers: [externalTensor('w', [4], entries)] })
 
+/** 16 MB of zeros in a small archive, named as 16 GB of weights. */
+function sharedBytes(): Uint8Array {
+  const elements = 2 ** 22
+  const initializers = Array.from({ length: 1000 }, (_, index) =>
+    externalTensor(`w${index}`, [elements], { location: 'weights.bin' }),
+  )
+  return zip([
+    { name: 'model.onnx', content: modelBytes({ ...sound, nodes: [RELU], initializers }) },
+    { name: 'weights.bin', content: new Uint8Array(4 * elements), compressed: true },
+  ])
+}
+
 export const HOSTILE_MODELS: readonly HostileFile[] = [
   {
     what: 'text',
@@ -155,6 +167,49 @@ export const HOSTILE_MODELS: readonly HostileFile[] = [
       ]),
     code: 'bundle_inflation_refused',
     says: /weights\.bin/,
+  },
+  {
+    what: 'an archive whose weights end before a tensor does',
+    file: () =>
+      zip([
+        {
+          name: 'model.onnx',
+          content: external({ location: 'weights.bin', offset: '4294967296', length: '16' }),
+        },
+        { name: 'weights.bin', content: new Uint8Array(64) },
+      ]),
+    code: 'external_data_range',
+    says: /initializer.*weights\.bin/,
+  },
+  {
+    what: 'an archive of weights that were changed on the way',
+    file: () =>
+      zip([
+        { name: 'model.onnx', content: external({ location: 'weights.bin', length: '16' }) },
+        { name: 'weights.bin', content: new Uint8Array(64), claims: { crc32: 1 } },
+      ]),
+    code: 'bundle_archive_invalid',
+    says: /weights\.bin.*checksum/,
+  },
+  {
+    what: 'an archive that keeps its sizes where there is nothing',
+    file: () =>
+      zip([
+        { name: 'model.onnx', content: external({ location: 'weights.bin', length: '16' }) },
+        {
+          name: 'weights.bin',
+          content: new Uint8Array(64),
+          claims: { inflatedBytes: 0xffff_ffff, compressedBytes: 0xffff_ffff },
+        },
+      ]),
+    code: 'bundle_archive_invalid',
+    says: /size/,
+  },
+  {
+    what: 'a thousand tensors on the same bytes',
+    file: sharedBytes,
+    code: 'tensors_too_large',
+    says: /w\d+/,
   },
   {
     what: 'a cycle',

@@ -20,10 +20,24 @@ export function checkHash(sha256: string): void {
  * Writes `source` to the new file `path`, durably, and checks it against what was expected.
  * On any failure the file is gone again.
  */
-export async function writeHashedFile(
+export function writeHashedFile(
   source: AsyncIterable<Uint8Array>,
   path: string,
   expected: PutExpectation = {},
+): Promise<BlobInfo> {
+  return writeNewFile(source, path, { expected, isDurable: true })
+}
+
+interface NewFile {
+  readonly expected: PutExpectation
+  /** On the disk when it is written, and not only in the system's memory. */
+  readonly isDurable: boolean
+}
+
+async function writeNewFile(
+  source: AsyncIterable<Uint8Array>,
+  path: string,
+  { expected, isDurable }: NewFile,
 ): Promise<BlobInfo> {
   const handle = await open(path, 'wx', 0o600).catch((error: unknown) => {
     throw storageFailure(error, 'a temporary file cannot be created')
@@ -34,7 +48,7 @@ export async function writeHashedFile(
         throw storageFailure(error, 'a temporary file cannot be written')
       })
     })
-    await handle.sync()
+    if (isDurable) await handle.sync()
     return info
   } catch (error) {
     await rm(path, { force: true })
@@ -95,7 +109,10 @@ function checkExpected(info: BlobInfo, expected: PutExpectation): void {
   }
 }
 
-/** Copies an opened blob to a file and turns a wrong hash into `blob_corrupt`. */
+/**
+ * Copies an opened blob to a file and turns a wrong hash into `blob_corrupt`. The copy is not made
+ * durable: whoever reads it reads it now, and of a model waiting for the disk takes most of the time.
+ */
 export async function writeCheckedCopy(
   sha256: string,
   source: AsyncIterable<Uint8Array>,
@@ -103,7 +120,7 @@ export async function writeCheckedCopy(
 ): Promise<BlobInfo> {
   let info: BlobInfo
   try {
-    info = await writeHashedFile(source, path)
+    info = await writeNewFile(source, path, { expected: {}, isDurable: false })
   } catch (error) {
     throw storageFailure(error, 'a blob cannot be read to its end')
   }

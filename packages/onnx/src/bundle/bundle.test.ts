@@ -268,6 +268,21 @@ describe('an archive', () => {
     expect(readdirSync(directory)).toEqual([])
   })
 
+  it('inflates less per byte the larger it gets', async () => {
+    const content = Uint8Array.from({ length: 400_000 }, (_, i) => (i % 4 === 0 ? (i * i) >> 3 : 0))
+    const archive = zip([model, { path: 'w.bin', content }])
+    const ratio = content.length / archive.length
+    expect(ratio).toBeGreaterThan(2)
+    const limits = { ratioFloorBytes: 0, largeBytes: 100_000 }
+    const accepted = await codeOf(open(archive, { ...limits, maxLargeRatio: ratio + 1 }))
+    expect(accepted).toBe('accepted')
+    rmSync(directory, { recursive: true })
+    mkdirSync(directory)
+    expect(await codeOf(open(archive, { ...limits, maxLargeRatio: 2 }))).toBe(
+      'bundle_inflation_refused',
+    )
+  })
+
   it('stops inflating at the limit, whatever the directory claims', async () => {
     const bomb = zip([model, { path: 'w.bin', content: zeros, claims: { inflatedBytes: 100 } }])
     expect(await codeOf(open(bomb))).toBe('bundle_archive_invalid')

@@ -91,8 +91,9 @@ function findModel(entries: readonly ZipEntry[]): ZipEntry {
 }
 
 function allowance(archiveBytes: number, limits: BundleLimits): number {
-  const byRatio = Math.max(limits.ratioFloorBytes, archiveBytes * limits.maxRatio)
-  return Math.min(limits.maxInflatedBytes, byRatio)
+  const { ratioFloorBytes, largeBytes } = limits
+  const small = Math.min(largeBytes, Math.max(ratioFloorBytes, archiveBytes * limits.maxRatio))
+  return Math.min(limits.maxInflatedBytes, Math.max(small, archiveBytes * limits.maxLargeRatio))
 }
 
 const READ_BYTES = 64 * 1024

@@ -39,6 +39,11 @@ export interface ScanLimits {
   readonly maxClaimBytes: number
   /** Bytes of all tensors, external data included. */
   readonly maxTensorBytes: number
+  /**
+   * The same where tensors stand on the same bytes of a file: beyond this, all together have at most
+   * twice the bytes of the upload, so that a small file cannot name a large one a thousand times.
+   */
+  readonly maxSharedBytes: number
   readonly minIrVersion: number
   readonly maxIrVersion: number
   readonly minOpset: number
@@ -66,6 +71,7 @@ export const DEFAULT_SCAN_LIMITS: ScanLimits = {
   maxTensorRank: 16,
   maxClaimBytes: 4 * GIB,
   maxTensorBytes: 16 * GIB,
+  maxSharedBytes: 2 * GIB,
   minIrVersion: 3,
   maxIrVersion: 13,
   minOpset: onnxOpsetRange.min,

@@ -615,5 +615,17 @@ describe('external data', () => {
     )
     const model = modelBytes({ nodes: [RELU], initializers: copies })
     expectCode(model, 'tensors_too_large', { members, limits: { maxTensorBytes: 300 } })
+    // Twice the bytes of the upload are enough for weights that are shared, and for no more.
+    const limits = { maxSharedBytes: 0 }
+    const large = new Map([['weights.bin', 2 ** 20]])
+    const wide = (times: number) =>
+      modelBytes({
+        nodes: [RELU],
+        initializers: Array.from({ length: times }, (_, index) =>
+          externalTensor(`w${index}`, [2 ** 18], { location: 'weights.bin' }),
+        ),
+      })
+    expect(() => scanModel(wide(2), { members: large, limits })).not.toThrow()
+    expectCode(wide(3), 'tensors_too_large', { members: large, limits })
   })
 })

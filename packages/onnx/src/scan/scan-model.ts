@@ -66,12 +66,16 @@ export function scanModel(model: Uint8Array | ByteSource, options: ScanOptions =
 }
 
 function newContext(source: ByteSource, options: ScanOptions): ScanContext {
+  const members = options.members ?? new Map<string, number>()
+  const limits = { ...DEFAULT_SCAN_LIMITS, ...options.limits }
+  const uploaded = [...members.values()].reduce((sum, bytes) => sum + bytes, source.size)
+  const shared = Math.max(limits.maxSharedBytes, 2 * uploaded)
   return {
     source,
     reader: new WireReader(source),
-    limits: { ...DEFAULT_SCAN_LIMITS, ...options.limits },
+    limits: { ...limits, maxTensorBytes: Math.min(limits.maxTensorBytes, shared) },
     policy: { ...DEFAULT_SCAN_POLICY, ...options.policy },
-    members: options.members ?? new Map(),
+    members,
     counts: newCounts(),
     claims: [],
   }
