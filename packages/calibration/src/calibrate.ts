@@ -4,6 +4,7 @@ import type { Model } from '@pare/graph'
 import type { InferenceRuntime } from '@pare/inference'
 
 import { compareStatistics, driftOf } from './compare-statistics.js'
+import { counted, type CountedBatch } from './counted-batch.js'
 import { errors } from './errors.js'
 import { observerOf } from './observers.js'
 import { watchReductions } from './reduction-watcher.js'
@@ -14,14 +15,6 @@ import {
 } from './statistics.js'
 import { watchValues } from './value-watcher.js'
 import { type Feeds, rowsOf, type Watcher, type WatchOptions } from './watcher.js'
-
-/** A batch whose first `count` rows are samples; the rest fills it up to a fixed size. */
-export interface CountedBatch {
-  readonly feeds: Feeds
-  readonly count: number
-  /** Default: the first dimension of the first input. */
-  readonly rows?: number
-}
 
 export interface CalibrateOptions<Kind extends StatisticsKind = 'minmax'> {
   readonly model: Model
@@ -89,15 +82,6 @@ async function watch<Kind extends StatisticsKind>(
   return observer.looksAt === 'values'
     ? watchValues(options, observer)
     : watchReductions(options, observer)
-}
-
-function counted(batch: Feeds | CountedBatch): CountedBatch {
-  return isCounted(batch) ? batch : { feeds: batch, count: rowsOf(batch) }
-}
-
-/** An input may be called `count`, but its value is no number. */
-function isCounted(batch: Feeds | CountedBatch): batch is CountedBatch {
-  return typeof (batch as CountedBatch).count === 'number'
 }
 
 /** Samples at which drift is first looked at; then whenever they have doubled. */

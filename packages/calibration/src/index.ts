@@ -1,7 +1,8 @@
 export { CALIBRATION_BATCH_SIZE, calibrationBatchSize } from './batch-size.js'
-export { calibrate, type CalibrateOptions, type CountedBatch } from './calibrate.js'
+export { calibrate, type CalibrateOptions } from './calibrate.js'
 export { type CoarseHistogram, coarseHistogram } from './coarse-histogram.js'
 export { compareStatistics, driftOf, type TensorDrift } from './compare-statistics.js'
+export type { CountedBatch } from './counted-batch.js'
 export { errors } from './errors.js'
 export { mergeStatistics } from './merge-statistics.js'
 export {
@@ -18,6 +19,16 @@ export type {
   Reduction,
 } from './observer.js'
 export { parseStatistics } from './parse-statistics.js'
+export type { DataDiagnostic, DataQuality, InputSummary } from './quality/data-quality.js'
+export {
+  type DeadChannelOptions,
+  type DeadChannels,
+  findDeadChannels,
+} from './quality/dead-channels.js'
+export { assessData, type Observations } from './quality/diagnose.js'
+export { inputDrift, rangeDrift } from './quality/drift.js'
+export { firstLayerGain } from './quality/expected-scale.js'
+export { InputWatch, type WatchedInput } from './quality/input-watch.js'
 export { rangesOf, withRangesOf } from './ranges-of.js'
 export {
   type CalibrationStatistics,

@@ -1,8 +1,9 @@
-import { calibrate as collect, type StatisticsKind } from '@pare/calibration'
+import { calibrate as collect, InputWatch, type StatisticsKind } from '@pare/calibration'
 import { observationPoints } from '@pare/quantization'
 
 import type { StepOf } from '../recipe/recipe.js'
 import { withCalibrationBatches } from './calibration-batches.js'
+import { assessDataQuality, watched } from './data-quality.js'
 import type { StageContext, StageResult } from './stage.js'
 import { readModel, writeJson } from './stage-files.js'
 
@@ -15,19 +16,21 @@ type Params = Pick<StepOf<'quantize_static'>['calibration'], 'samples' | 'stop_b
  * quantized, or its distribution where the method needs that. It observes the points of the default
  * options, which serve every other choice, so that jobs with different options share them.
  *
- * Inputs `model`, `calibration`; params `kind`, and `samples` and `stop_below_drift` as the
- * step's. Output `statistics`.
+ * Inputs `model`, `calibration`, and `validation` where its data shall be compared; params `kind`,
+ * and `samples` and `stop_below_drift` as the step's. Outputs `statistics`, and `data_quality`: what
+ * there is to say about the data.
  */
 export async function calibrate(context: StageContext): Promise<StageResult> {
   const { kind, samples, stop_below_drift: stopBelowDrift } = context.params as unknown as Params
   const model = await readModel(context, 'model')
   const points = observationPoints(model)
+  const inputs = new InputWatch()
   const statistics = await withCalibrationBatches(context, { model, samples }, (batches, total) =>
     collect({
       model,
       points,
       runtime: context.runtime,
-      batches,
+      batches: watched(batches, inputs),
       kind,
       stopBelowDrift,
       threads: context.threads,
@@ -36,8 +39,15 @@ export async function calibrate(context: StageContext): Promise<StageResult> {
         context.onProgress({ done: Math.min(done, total), total, unit: 'samples' }),
     }),
   )
+  const quality = await assessDataQuality(context, { model, inputs, statistics })
   return {
-    outputs: [await writeJson(context, 'statistics', statistics)],
-    metrics: { kind, samples: statistics.samples, values: points.length },
+    outputs: [
+      await writeJson(context, 'statistics', statistics),
+      await writeJson(context, 'data_quality', quality),
+    ],
+    metrics: {
+      ...{ kind, samples: statistics.samples, values: points.length },
+      data_diagnostics: quality.diagnostics.length,
+    },
   }
 }

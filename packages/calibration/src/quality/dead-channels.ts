@@ -1,0 +1,121 @@
+// Channels inside the model that never change: their weights do nothing, and so does the data for them.
+import { editGraph, type Model, onnxOpset } from '@pare/graph'
+import { tensorFromInts } from '@pare/tensor'
+
+import { counted, type CountedBatch } from '../counted-batch.js'
+import { type Feeds, openSession, type WatchOptions } from '../watcher.js'
+
+export interface DeadChannels {
+  readonly tensor: string
+  readonly dead: number
+  readonly of: number
+  /** Looked at. */
+  readonly samples: number
+}
+
+export interface DeadChannelOptions extends WatchOptions {
+  /** Number of dimensions of each point, as calibration learned them. */
+  readonly ranks: ReadonlyMap<string, number>
+  readonly batches: AsyncIterable<Feeds | CountedBatch> | Iterable<Feeds | CountedBatch>
+}
+
+/**
+ * The channels of each point that have one value in all of the batches; onnxruntime reduces, so little
+ * leaves the session. It stops early when every channel has moved. Channels are axis 1 of convolutions'
+ * outputs (four dimensions and more), else the last axis.
+ */
+export async function findDeadChannels(
+  options: DeadChannelOptions,
+): Promise<readonly DeadChannels[]> {
+  const points = options.points.filter((point) => (options.ranks.get(point) ?? 0) > 1)
+  if (points.length === 0) return []
+  const session = await openSession(options, channelEnds(options.model, points, options.ranks))
+  const ends = new Map<string, ChannelEnds>()
+  let samples = 0
+  try {
+    for await (const batch of options.batches) {
+      const { feeds, count } = counted(batch)
+      const results = await session.run(feeds)
+      samples += count
+      for (const [i, point] of points.entries()) {
+        const [low, high] = [results[`${MIN}${i}`]!, results[`${MAX}${i}`]!]
+        if (!(low.data instanceof Float32Array && high.data instanceof Float32Array)) continue
+        const known = ends.get(point)
+        if (known === undefined) ends.set(point, new ChannelEnds(low.data, high.data))
+        else known.widen(low.data, high.data)
+      }
+      if (![...ends.values()].some(({ dead }) => dead > 0)) break
+    }
+  } finally {
+    await session.release()
+  }
+  return [...ends]
+    .map(([tensor, { dead, of }]) => ({ tensor, dead, of, samples }))
+    .filter(({ dead }) => dead > 0)
+}
+
+class ChannelEnds {
+  private readonly low: Float32Array
+  private readonly high: Float32Array
+
+  constructor(low: Float32Array, high: Float32Array) {
+    this.low = low.slice()
+    this.high = high.slice()
+  }
+
+  /** A tensor whose channels differ in number from batch to batch has none that could be dead. */
+  widen(low: Float32Array, high: Float32Array): void {
+    if (low.length !== this.low.length) this.low.fill(-Infinity)
+    for (let i = 0; i < this.low.length; i++) {
+      this.low[i] = Math.min(this.low[i]!, low[i]!)
+      this.high[i] = Math.max(this.high[i]!, high[i]!)
+    }
+  }
+
+  get dead(): number {
+    return this.low.reduce((sum, low, i) => sum + (low === this.high[i] ? 1 : 0), 0)
+  }
+
+  get of(): number {
+    return this.low.length
+  }
+}
+
+const MIN = 'pare_channel_min_'
+const MAX = 'pare_channel_max_'
+/** From this opset on the axes of ReduceMin and ReduceMax are an input. */
+const AXES_INPUT_OPSET = 18
+
+function channelEnds(
+  model: Model,
+  points: readonly string[],
+  ranks: ReadonlyMap<string, number>,
+): Model {
+  const editor = editGraph(model)
+  for (const [i, point] of points.entries()) {
+    const rank = ranks.get(point)!
+    const channel = rank > 3 ? 1 : rank - 1
+    const axes = Array.from({ length: rank }, (_, axis) => axis).filter((axis) => axis !== channel)
+    const asInput = onnxOpset(model) >= AXES_INPUT_OPSET
+    const extra = asInput
+      ? [editor.addInitializer('axes', tensorFromInts('int64', [axes.length], axes))]
+      : []
+    for (const [opType, output] of [
+      ['ReduceMin', `${MIN}${i}`],
+      ['ReduceMax', `${MAX}${i}`],
+    ] as const) {
+      editor.addNode({
+        opType,
+        inputs: [point, ...extra],
+        outputs: [output],
+        attributes: {
+          keepdims: { type: 'int', value: 0n },
+          ...(asInput ? {} : { axes: { type: 'ints', value: axes.map(BigInt) } }),
+        },
+      })
+    }
+  }
+  const names = points.flatMap((_, i) => [`${MIN}${i}`, `${MAX}${i}`])
+  editor.setOutputs(names.map((name) => ({ name, metadataProps: [] })))
+  return editor.finish()
+}
