@@ -9,27 +9,12 @@ import type { QuantizeStaticOptions } from '../options.js'
 import { quantizeStatic } from '../quantize-static.js'
 import { calibrated, randomTensor, randomValues, runModel, sqnr } from '../testing.js'
 import { correctBias, type CorrectBiasOptions } from './bias-correction.js'
-import type { DataSource } from './data-source.js'
+import { sourceOf } from './testing.js'
 
 const runtime = onnxRuntime()
 
 /** One scale for all channels: an outlier makes it coarse for every other weight. */
 const COARSE = { perChannel: false, isa: 'vnni' } as const
-
-function sourceOf(batches: readonly Feeds[]): DataSource {
-  return {
-    runtime,
-    threads: 1,
-    async *batches({ samples }) {
-      let left = samples
-      for (const feeds of batches) {
-        if (left <= 0) return
-        left -= Object.values(feeds)[0]!.dims[0]!
-        yield await Promise.resolve(feeds)
-      }
-    },
-  }
-}
 
 /** Weights just above the middle between two steps of 40 / 127: all but one are rounded up. */
 function risingWeights(count: number, seed: number): Float32Array {
@@ -57,7 +42,7 @@ async function correct(
   const { options = COARSE, ...rest } = choice
   const statistics = await calibrated(built, batches, options)
   const quantized = quantizeStatic(built, statistics, options)
-  const source = sourceOf(batches)
+  const source = sourceOf(runtime, batches)
   const result = await correctBias({ model: built, quantized, source, ...rest })
   const corrected = quantizeStatic(result.model, statistics, options)
   checkModel(result.model)

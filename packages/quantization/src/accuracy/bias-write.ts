@@ -52,14 +52,17 @@ const MARGIN = 1.001
 export function withShifts(model: Model, shifts: readonly Shift[]): Model {
   if (shifts.length === 0) return model
   const editor = editGraph(model)
-  for (const shift of shifts) {
-    const { addition, float } = shift.layer
-    const bias = shiftedBias(shift)
-    if (addition !== undefined) setAddend(editor, addition, bias)
-    else setBias(editor, float.node, { position: float.biasInput, bias, like: float.bias })
-  }
+  for (const shift of shifts) addShift(editor, shift)
   removeUnused(editor)
   return editor.finish()
+}
+
+/** Puts a shift into the bias of a float layer. */
+export function addShift(editor: GraphEditor, shift: Shift): void {
+  const { addition, float } = shift.layer
+  const bias = shiftedBias(shift)
+  if (addition !== undefined) setAddend(editor, addition, bias)
+  else setBias(editor, float.node, { position: float.biasInput, bias, like: float.bias })
 }
 
 function shiftedBias({ layer, values }: Shift): Float32Array {
@@ -82,11 +85,9 @@ function setBias(editor: GraphEditor, node: Node, { position, bias, like }: Bias
   const dims = like?.dims ?? [bias.length]
   const hint = node.inputs[position] ?? ''
   const name = editor.addInitializer(hint === '' ? 'bias' : hint, tensorFromFloat32(dims, bias))
-  editor.setInput(node, position, name)
-  if (node.opType !== 'Gemm' || !node.attributes.has('beta')) return
-  const attributes = new Map(node.attributes)
-  attributes.delete('beta')
-  editor.updateNode(node, { attributes })
+  const attributes = new Map(editor.setInput(node, position, name).attributes)
+  // It is in the bias now.
+  if (attributes.delete('beta')) editor.updateNode(node, { attributes })
 }
 
 /**
