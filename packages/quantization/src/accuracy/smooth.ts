@@ -95,9 +95,12 @@ export function smoothQuant(model: Model, options: SmoothQuantOptions): SmoothQu
   const extended = { ...graph, layers: inserted.layers }
   const scaled = new Map(scaledLayers(extended).map((entry) => [entry.layer, entry]))
   const groups = [...folded, ...inserted.divisions]
+  const writers = writersBySpace(graph, [...scaled.values()])
   const smoothed = groups.map((group) => {
-    const layers = group.layers.map((layer) => scaled.get(layer)!)
-    return smoothGroup({ ...group, scaled: layers }, { scales, channelMaxima, alpha })
+    const readers = group.layers.map((layer) => scaled.get(layer)!)
+    const space = graph.ids.space(group.layers[0]!.inputIds![0]!)
+    const sides = { readers, writers: writers.get(space) ?? [] }
+    return smoothGroup({ ...group, ...sides }, { scales, channelMaxima, alpha })
   })
   diagnostics.push(...refusals(graph, options))
   if (smoothed.length === 0) return { model, smoothed, diagnostics }
@@ -111,6 +114,18 @@ export function smoothQuant(model: Model, options: SmoothQuantOptions): SmoothQu
 function targetLayers(graph: ChannelGraph, { opTypes }: SmoothTargets): readonly ChannelLayer[] {
   const types: readonly string[] = opTypes ?? ['MatMul', 'Gemm']
   return graph.layers.filter(({ node }) => types.includes(node.opType))
+}
+
+function writersBySpace(
+  { ids }: ChannelGraph,
+  layers: readonly ScaledLayer[],
+): ReadonlyMap<number, readonly ScaledLayer[]> {
+  const writers = new Map<number, ScaledLayer[]>()
+  for (const entry of layers) {
+    const space = ids.space(entry.outputRoots[0]!)
+    writers.set(space, [...(writers.get(space) ?? []), entry])
+  }
+  return writers
 }
 
 interface Group {
@@ -183,7 +198,10 @@ function append<Key>(groups: Map<Key, ChannelLayer[]>, key: Key, layer: ChannelL
 }
 
 function smoothGroup(
-  group: Group & { readonly scaled: readonly ScaledLayer[] },
+  group: Group & {
+    readonly readers: readonly ScaledLayer[]
+    readonly writers: readonly ScaledLayer[]
+  },
   given: {
     readonly scales: ChannelScales
     readonly channelMaxima: SmoothQuantOptions['channelMaxima']
@@ -193,8 +211,11 @@ function smoothGroup(
   const { scales, channelMaxima, alpha } = given
   const activations = new Float64Array(scales.length)
   const weights = new Float64Array(scales.length)
+  const written = new Float64Array(scales.length)
   const roots = new Set<number>()
-  for (const entry of group.scaled) {
+  for (const entry of group.writers)
+    raiseRanges(entry, scales, { side: 'output', greatest: written })
+  for (const entry of group.readers) {
     raiseRanges(entry, scales, { side: 'input', greatest: weights })
     const maxima = channelMaxima.get(entry.layer.node.inputs[0]!)!
     for (const [channel, root] of entry.inputRoots!.entries()) {
@@ -204,7 +225,12 @@ function smoothGroup(
   }
   const list = [...roots]
   const [x, w] = [raised(list, activations), raised(list, weights)]
-  const factors = list.map((_, i) => x[i]! ** alpha / w[i]! ** (1 - alpha))
+  const raw = list.map((_, i) => x[i]! ** alpha / w[i]! ** (1 - alpha))
+  const factors = guarded(
+    raw,
+    list.map((root) => written[root]!),
+    x,
+  )
   for (const [i, root] of list.entries()) scales[root] = factors[i]!
   return {
     values: [...new Set(group.layers.map(({ node }) => node.inputs[0]!))],
@@ -219,11 +245,30 @@ function smoothGroup(
 }
 
 /** Channels that are (almost) never used count as this part of the greatest. */
-const LEAST = 1e-5
+const LEAST = 1e-2
 
 function raised(roots: readonly number[], values: Float64Array): readonly number[] {
   const greatest = roots.reduce((most, root) => Math.max(most, values[root]!), 0)
   return roots.map((root) => (greatest === 0 ? 1 : Math.max(values[root]!, greatest * LEAST)))
+}
+
+/**
+ * A channel that hardly ever speaks has a small factor, which makes the weights that write it large.
+ * It must not come to dominate the weights that write the others: its factor is raised until it
+ * does not.
+ */
+function guarded(
+  factors: readonly number[],
+  written: readonly number[],
+  activations: readonly number[],
+): readonly number[] {
+  const greatest = activations.reduce((most, x) => Math.max(most, x), 0)
+  const limit = factors.reduce(
+    (most, factor, i) =>
+      activations[i]! > greatest * LEAST ? Math.max(most, written[i]! / factor) : most,
+    0,
+  )
+  return factors.map((factor, i) => (limit === 0 ? factor : Math.max(factor, written[i]! / limit)))
 }
 
 function refusals(graph: ChannelGraph, { opTypes }: SmoothTargets): readonly Diagnostic[] {
