@@ -69,5 +69,5 @@ export const Report = Type.Unsafe<Readonly<Record<string, unknown>>>({
   ...AnyObject,
   $id: 'Report',
   description:
-    'Measurements and decisions of a job, as in its report.json, with `stages`: how each result was come by',
+    'Measurements and decisions of a job, as in its report.json (docs/report.md), with `stages`: how each result was come by',
 })

@@ -68,7 +68,7 @@ describe('submitting a job', () => {
     expect(response.body).toMatchObject({
       valid: true,
       stages: [{ name: 'prepare' }, { name: 'calibrate' }, {}, {}, { name: 'report' }],
-      artifacts: [{ kind: 'model' }, { kind: 'report' }],
+      artifacts: [{ kind: 'model' }, { kind: 'report' }, { kind: 'report' }],
     })
     const after = await api.client().get('/v1/jobs?limit=200')
     expect(after.body).toEqual(before.body)
@@ -187,6 +187,7 @@ describe('a job under way', () => {
       data: [
         { kind: 'model', name: 'model.onnx', size_bytes: expect.any(Number) as number },
         { kind: 'report', name: 'report.json', media_type: 'application/json' },
+        { kind: 'report', name: 'report.html', media_type: 'text/html; charset=utf-8' },
       ],
     })
     const report = await api.client().get(`/v1/jobs/${id}/report`)
@@ -201,6 +202,42 @@ describe('a job under way', () => {
         {},
       ],
     })
+  })
+
+  it('shows its report as a page to whom asks for HTML, and to nobody else', async () => {
+    const id = idIn(await submit(fresh()))
+    await finishJob(api, id, { report: { version: 1 }, page: '<!doctype html><p>page' })
+    const path = `/v1/jobs/${id}/report`
+    const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
+    const page = await api.client().get(path).set('accept', browser)
+    expect(page.text).toBe('<!doctype html><p>page')
+    expect(page.headers).toMatchObject({
+      'content-type': 'text/html; charset=utf-8',
+      'x-content-type-options': 'nosniff',
+      vary: expect.stringMatching(/accept/i) as string,
+    })
+    const policy = String(page.headers['content-security-policy'])
+    expect(policy).toContain("default-src 'none'")
+    expect(policy).toContain('sandbox')
+    expect(policy).not.toContain('script-src')
+    const named = await api.client().get(`${path}.html`)
+    expect(named.text).toBe(page.text)
+    const known = await api
+      .client()
+      .get(`${path}.html`)
+      .set('if-none-match', String(named.headers['etag']))
+    expect(known.status).toBe(304)
+    for (const accept of [
+      '*/*',
+      'application/json, text/html',
+      'text/html;q=0.4,application/json',
+    ]) {
+      const json = await api.client().get(path).set('accept', accept)
+      expect(json.body).toMatchObject({ version: 1 })
+    }
+    const stranger = await api.client(api.bob).get(`${path}.html`)
+    expect(stranger.status).toBe(404)
+    expect(stranger.type).toBe('application/problem+json')
   })
 
   it('takes what another job of the project computed from the cache, and its report says so', async () => {

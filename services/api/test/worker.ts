@@ -5,15 +5,21 @@ import { endStage, type TestApi } from './support.js'
 
 const ROLES: Readonly<Record<string, readonly string[]>> = {
   prepare: ['model', 'decisions'],
-  calibrate: ['statistics'],
+  calibrate: ['statistics', 'data_quality'],
   quantize_static: ['model', 'decisions'],
   quantize_dynamic: ['model', 'decisions'],
   evaluate: ['evaluation'],
-  report: ['report'],
+  report: ['report', 'page'],
+}
+
+const MEDIA_TYPES: Readonly<Record<string, string>> = {
+  report: 'application/json',
+  page: 'text/html; charset=utf-8',
 }
 
 export interface JobResults {
   readonly report: object
+  readonly page?: string
   readonly model?: string
 }
 
@@ -34,14 +40,24 @@ export async function finishJob(api: TestApi, jobId: string, results: JobResults
 async function outputsOf(
   api: TestApi,
   kind: string,
-  { report, model = 'the model', salt }: JobResults & { readonly salt: string },
+  {
+    report,
+    page = '<p>page</p>',
+    model = 'the model',
+    salt,
+  }: JobResults & { readonly salt: string },
 ) {
   const entries = (ROLES[kind] ?? []).map(async (role) => {
     const isModel = role === 'model' && kind !== 'prepare'
-    const text =
-      role === 'report' ? JSON.stringify(report) : isModel ? model : `${kind} ${role} ${salt}`
+    const text = isModel
+      ? model
+      : role === 'report'
+        ? JSON.stringify(report)
+        : role === 'page'
+          ? page
+          : `${kind} ${role} ${salt}`
     const { sha256, sizeBytes } = await api.store.put(bytesOf(text))
-    const mediaType = role === 'report' ? 'application/json' : 'application/octet-stream'
+    const mediaType = MEDIA_TYPES[role] ?? 'application/octet-stream'
     return [role, { sha256, sizeBytes, mediaType }] as const
   })
   return Object.fromEntries(await Promise.all(entries))

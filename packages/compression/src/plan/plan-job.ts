@@ -14,6 +14,7 @@ import {
   type KnownDataset,
   type KnownModel,
 } from './check-datasets.js'
+import { checkStep } from './check-steps.js'
 import type { ValueSummary } from './model-description.js'
 import type { JobPlan, PlannedInput, PlannedStage } from './plan.js'
 
@@ -30,6 +31,7 @@ export interface PlanInputs {
  */
 export function planJob(request: JobRequest, inputs: PlanInputs): JobPlan {
   const step = onlyStep(request)
+  checkStep(step, '#/recipe/steps/0', request.target)
   const evaluationRole = requireDatasets(step, inputs)
   for (const role of DATASET_ROLES) {
     const dataset = inputs.datasets[role]
@@ -59,6 +61,7 @@ export function planJob(request: JobRequest, inputs: PlanInputs): JobPlan {
     artifacts: [
       { stage: plan.resultStage, role: 'model', kind: 'model', name: 'model.onnx' },
       { stage: 'report', role: 'report', kind: 'report', name: 'report.json' },
+      { stage: 'report', role: 'page', kind: 'report', name: 'report.html' },
     ],
     engineVersion: ENGINE_VERSION,
     seed: request.seed,
@@ -184,6 +187,8 @@ class PlanBuilder {
     this.#add('calibrate', { kind, samples, stop_below_drift }, [
       { role: 'model', from: { stage: 'prepare', role: 'model' } },
       this.#dataset('calibration', 'calibration'),
+      // Compared with the calibration data.
+      ...this.#validation(),
     ])
     const judging = this.#judging(metric)
     this.#add(type, { ...options, isa: this.#request.target.isa, ...judging.params }, [
@@ -217,7 +222,6 @@ class PlanBuilder {
   }
 
   evaluateAndReport(metric: Metric): void {
-    const { target, constraints, recipe } = this.#request
     const data = this.#dataset('data', this.#evaluationRole)
     const judged = this.#judged(metric)
     this.#add('evaluate', judged, [
@@ -227,14 +231,43 @@ class PlanBuilder {
       { role: 'decisions', from: { stage: this.resultStage, role: 'decisions' } },
       data,
     ])
-    this.#add('report', { metric, constraints, recipe: recipe as unknown as JsonObject, target }, [
+    this.#add('report', this.#reported(metric), [
       this.#original('original'),
       { role: 'result', from: { stage: this.resultStage, role: 'model' } },
       { role: 'preparation', from: { stage: 'prepare', role: 'decisions' } },
       { role: 'decisions', from: { stage: this.resultStage, role: 'decisions' } },
       { role: 'evaluation', from: { stage: 'evaluate', role: 'evaluation' } },
+      ...this.#statistics(),
       data,
     ])
+  }
+
+  /** The request with its defaults: the report says how to repeat the job. */
+  #reported(metric: Metric): JsonObject {
+    const { target, constraints, recipe, evaluation } = this.#request
+    const { output } = evaluation
+    const datasets = DATASET_ROLES.flatMap((role) => {
+      const dataset = this.#inputs.datasets[role]
+      return dataset === undefined ? [] : [[role, dataset.sha256] as const]
+    })
+    return {
+      ...{ metric, constraints, target },
+      ...(output === undefined ? {} : { output }),
+      recipe: recipe as unknown as JsonObject,
+      datasets: Object.fromEntries(datasets),
+    }
+  }
+
+  /** What calibration saw, where the job calibrates: the report draws it. */
+  #statistics(): readonly PlannedInput[] {
+    const calibrates = this.stages.some(({ kind }) => kind === 'calibrate')
+    const roles = calibrates ? ['statistics', 'data_quality'] : []
+    return roles.map((role) => ({ role, from: { stage: 'calibrate', role } }))
+  }
+
+  #validation(): readonly PlannedInput[] {
+    const isThere = this.#inputs.datasets.validation !== undefined
+    return isThere ? [this.#dataset('validation', 'validation')] : []
   }
 
   /** What is judged, and how: alike wherever the job judges. */

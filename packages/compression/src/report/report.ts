@@ -1,4 +1,5 @@
-import type { EvaluationResult } from '@pare/evaluation'
+import type { CoarseHistogram } from '@pare/calibration'
+import type { EvaluationResult, OpTypeRow } from '@pare/evaluation'
 import type { Diagnostic } from '@pare/graph'
 
 import type { Json, JsonObject } from '../stages/stage.js'
@@ -13,12 +14,24 @@ export interface Report {
   readonly constraints: readonly ConstraintCheck[]
   readonly recipe: Json
   readonly target: Json
-  readonly evaluation: EvaluationResult
+  readonly evaluation: Omit<EvaluationResult, 'op_types'>
   /** One row per node that could have been changed: what was decided, and why. */
-  readonly layers: readonly JsonObject[]
+  readonly layers: readonly LayerRow[]
+  /** Size and time by type of operator, what costs most first. */
+  readonly op_types: readonly OpTypeRow[]
+  /** The candidates that the step compared, in their order; absent where it compared none. */
+  readonly tried?: readonly TriedRow[]
+  /** What each layer costs, worst first; absent where the step did not ask. */
+  readonly sensitivity?: readonly SensitivityRow[]
+  /** What calibration saw of each value, and the range chosen from it. */
+  readonly ranges?: readonly RangeRow[]
+  /** What the calibration data is like; absent where nobody looked. */
+  readonly data_quality?: DataQuality
   /** What preparation and quantization could not do, by node. */
   readonly diagnostics: readonly Diagnostic[]
-  /** SHA-256 of every input of this report: together with the recipe they reproduce it. */
+  /** All that is needed to repeat the job. */
+  readonly reproduce: Reproduce
+  /** SHA-256 of every input of this report. */
   readonly lineage: Readonly<Record<string, string>>
   readonly engine_version: string
 }
@@ -40,7 +53,13 @@ export interface SummaryRow {
 }
 
 export interface SummaryWarning {
-  readonly code: 'larger' | 'slower' | 'less_accurate' | 'more_memory'
+  readonly code:
+    | 'larger'
+    | 'slower'
+    | 'less_accurate'
+    | 'more_memory'
+    | 'original_not_finite'
+    | 'result_not_finite'
   readonly message: string
 }
 
@@ -49,4 +68,111 @@ export interface ConstraintCheck {
   readonly limit: number
   readonly measured: number | null
   readonly met: boolean
+}
+
+/** What a quantize stage says of a node, and what was measured of it. */
+export interface LayerRow {
+  readonly node: string
+  readonly opType: string
+  /** The node's first output: it names the layer even where nodes have no names. */
+  readonly output: string
+  readonly decision: string
+  readonly reason?: string
+  readonly message?: string
+  /** In words: what its numbers are written in. */
+  readonly scheme: string
+  /** Calibrated ranges of the layer's input and output, where they are quantized by them. */
+  readonly range: { readonly input: Range | null; readonly output: Range | null } | null
+  /**
+   * Signal to quantization noise at the layer's output, of the whole result up to there; null where
+   * there is no difference or nothing to compare with.
+   */
+  readonly sqnr_db: number | null
+  /** Channels of the weight that a processor with 16-bit sums may saturate, of all. */
+  readonly saturation_risk: { readonly channels: number; readonly of: number } | null
+  /** Operator of onnxruntime that computes it, alone or with others. */
+  readonly kernel: string | null
+  /**
+   * Of the time of all kernels of the result, 0 to 1; null where its work is a part of another layer's
+   * kernel, or was not found.
+   */
+  readonly share_of_time: number | null
+  /** Microseconds per run. */
+  readonly time_us: { readonly original: number | null; readonly result: number | null }
+  /** Whatever else the step knows of it: `weight`, `input`, `outputValue`, `computedIn`, … */
+  readonly [more: string]: unknown
+}
+
+export interface Range {
+  readonly min: number
+  readonly max: number
+}
+
+export interface TriedRow {
+  readonly name: string
+  readonly description: string
+  /** Of the model's outputs on calibration data; null where it was not run or is exact. */
+  readonly sqnr_db: number | null
+  /** What was lost of the job's metric, where the candidate was judged. */
+  readonly drop?: number | null
+  readonly chosen: boolean
+  readonly layers_float: number
+  readonly note?: string
+}
+
+export interface SensitivityRow {
+  /** The layer's output, as in `layers`. */
+  readonly layer: string
+  readonly node: string
+  readonly op_type: string
+  /** SQNR of the model's outputs with this layer alone quantized. */
+  readonly quantized_alone_sqnr_db: number | null
+  /** What that SQNR gains when of all layers this one stays float. */
+  readonly float_alone_gain_db: number | null
+}
+
+export interface RangeRow {
+  readonly value: string
+  /** Layers that read or write it, by node. */
+  readonly layers: readonly string[]
+  /** Least and greatest finite value seen. */
+  readonly observed: Range | null
+  /** The range that the integers are spread over; null where the value stays float. */
+  readonly chosen: Range | null
+  readonly type: string | null
+  /** Infinite values and NaN, which are not counted. */
+  readonly non_finite: number
+  /** Where distributions were recorded. */
+  readonly histogram: CoarseHistogram | null
+}
+
+export interface DataQuality {
+  readonly samples: number
+  readonly inputs: readonly {
+    readonly name: string
+    readonly min: number | null
+    readonly max: number | null
+    readonly mean: number | null
+    readonly std: number | null
+    readonly duplicates?: number
+    readonly constant?: boolean | number
+  }[]
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** Everything that the result depends on. */
+export interface Reproduce {
+  /** The body of a request that does the same, but for the ids of model and datasets. */
+  readonly request: JsonObject
+  /** SHA-256 of the canonical model and of the datasets, by role. */
+  readonly inputs: Readonly<Record<string, string>>
+  /** What it gave. */
+  readonly outputs: Readonly<Record<string, string>>
+  readonly seed: number
+  readonly engine_version: string
+  readonly runtime: EvaluationResult['environment']['runtime']
+  /** Where it was measured: kernels, latency and the last bits of sums depend on it. */
+  readonly processor: EvaluationResult['environment']['cpu']
+  readonly device: string
+  readonly threads: number
 }

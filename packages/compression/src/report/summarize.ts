@@ -1,6 +1,7 @@
 // Turns measurements into the lines that people read. Wording only: no figure is made here.
 import type { EvaluationResult, ModelMeasurements } from '@pare/evaluation'
 
+import { bytes, count, milliseconds, percent, signed } from './format.js'
 import type { ConstraintCheck, Summary, SummaryRow, SummaryWarning } from './report.js'
 
 export function summarize(
@@ -52,12 +53,12 @@ function costRows({ original, result, ratios, latency, environment }: Evaluation
   const rows: SummaryRow[] = [
     {
       label: 'size',
-      ...pair((m) => kilobytes(m.size.bytes)),
+      ...pair((m) => bytes(m.size.bytes)),
       change: `× ${ratios.size.toFixed(3)}`,
     },
     {
       label: 'size, gzip',
-      ...pair((m) => kilobytes(m.size.gzip_bytes)),
+      ...pair((m) => bytes(m.size.gzip_bytes)),
       change: `× ${ratios.size_gzip.toFixed(3)}`,
     },
     {
@@ -70,20 +71,44 @@ function costRows({ original, result, ratios, latency, environment }: Evaluation
   if (original.memory !== null && result.memory !== null) {
     rows.push({
       label: 'memory, peak',
-      ...pair((m) => kilobytes(m.memory?.increase_bytes ?? 0)),
+      ...pair((m) => bytes(m.memory?.increase_bytes ?? 0)),
       change: ratios.memory === null ? '' : `× ${ratios.memory.toFixed(3)}`,
     })
   }
   rows.push(
-    { label: 'parameters', ...pair((m) => m.parameters.toLocaleString('en')), change: '' },
-    { label: 'MACs', ...pair((m) => m.macs.toLocaleString('en')), change: '' },
+    { label: 'parameters', ...pair((m) => count(m.parameters)), change: '' },
+    { label: 'MACs', ...pair((m) => count(Math.round(m.macs))), change: missingMacs(result) },
   )
   return rows
 }
 
+/** Bodies of functions and operators without a formula are not counted. */
+function missingMacs({ macs_nodes_not_counted: missing }: ModelMeasurements): string {
+  return missing === 0 ? '' : `without ${count(missing)} nodes that could not be counted`
+}
+
 const NEGLIGIBLE_SLOWDOWN = 0.02
 
-function findWarnings({ ratios, latency, primary }: EvaluationResult): SummaryWarning[] {
+function findWarnings(evaluation: EvaluationResult): SummaryWarning[] {
+  return [...oddOutputs(evaluation), ...losses(evaluation)]
+}
+
+/** Outputs that are infinite or not a number: what is lost then is not the result's fault alone. */
+function oddOutputs({ fidelity }: EvaluationResult): SummaryWarning[] {
+  const warnings: SummaryWarning[] = []
+  const { original_non_finite: original, result_non_finite: result } = fidelity
+  if (original > 0) {
+    const message = `the original itself gives ${count(original)} values that are infinite or NaN: the result cannot be compared there, and the loss says little`
+    warnings.push({ code: 'original_not_finite', message })
+  }
+  if (result > original) {
+    const message = `the result gives ${count(result)} values that are infinite or NaN, the original ${count(original)}`
+    warnings.push({ code: 'result_not_finite', message })
+  }
+  return warnings
+}
+
+function losses({ ratios, latency, primary }: EvaluationResult): SummaryWarning[] {
   const warnings: SummaryWarning[] = []
   if (ratios.size > 1) {
     const message = `the file is ${ratios.size.toFixed(2)} times the size of the original`
@@ -95,8 +120,10 @@ function findWarnings({ ratios, latency, primary }: EvaluationResult): SummaryWa
     warnings.push({ code: 'slower', message })
   }
   const interval = primary.drop_interval
-  if (interval !== null && interval.low > 0) {
-    const message = `${primary.name} fell by ${percent(primary.drop ?? 0)}, more than chance explains`
+  // Of agreement anything below all is a loss; how much is tolerable is the constraint's affair.
+  if (interval !== null && interval.low > 0 && primary.name !== 'fidelity') {
+    const changed = primary.name === 'mse' ? 'grew' : 'fell'
+    const message = `${primary.name} ${changed} by ${percent(primary.drop ?? 0)}, more than chance explains`
     warnings.push({ code: 'less_accurate', message })
   }
   if (ratios.memory !== null && ratios.memory > 1.05) {
@@ -131,8 +158,3 @@ function describeLoss({ name, drop }: EvaluationResult['primary']): string {
   if (name === 'mse') return `with ${drop > 0 ? 'a larger' : 'a smaller'} error by ${amount}`
   return drop > 0 ? `with ${amount} less ${name}` : `with ${amount} more ${name}`
 }
-
-const percent = (fraction: number) => `${(fraction * 100).toFixed(2)} %`
-const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`
-const milliseconds = (ms: number) => `${ms.toFixed(3)} ms`
-const signed = (value: number, digits: number) => `${value > 0 ? '+' : ''}${value.toFixed(digits)}`

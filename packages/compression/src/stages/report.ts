@@ -1,56 +1,54 @@
+import { parseStatistics } from '@pare/calibration'
 import type { EvaluationResult } from '@pare/evaluation'
-import type { Diagnostic } from '@pare/graph'
 
-import { ENGINE_VERSION } from '../engine-version.js'
 import { errors } from '../errors.js'
-import { type ConstraintCheck, type Report, REPORT_VERSION } from '../report/report.js'
-import { summarize } from '../report/summarize.js'
-import type { Json, JsonObject, StageContext, StageResult } from './stage.js'
-import { readJsonInput, writeJson } from './stage-files.js'
-
-/** What `prepare` and the quantize stages write as `decisions`. */
-export interface Decisions {
-  readonly layers: readonly JsonObject[]
-  readonly diagnostics: readonly Diagnostic[]
-}
+import { buildReport, type Decisions } from '../report/build-report.js'
+import { renderReport } from '../report/html/render-report.js'
+import type { ConstraintCheck, DataQuality, Report } from '../report/report.js'
+import type { JsonObject, StageContext, StageResult } from './stage.js'
+import { readJsonInput, writeJson, writeOutput } from './stage-files.js'
 
 /**
  * Gathers what the other stages found and judges the constraints.
  *
- * Inputs `original`, `result`, `preparation`, `decisions`, `evaluation`, `data`; params `recipe`,
- * `constraints`, `target`. Output `report`; fails the job with `constraint_unmet`, keeping the
- * result, when a constraint does not hold.
+ * Inputs `original`, `result`, `preparation`, `decisions`, `evaluation`, `data`, and where there are
+ * any `statistics` and `data_quality`; params `recipe`, `constraints`, `target`, `metric`, `output`,
+ * `datasets` (their hashes by role). Outputs `report`, and `page`, the same for people to read; fails
+ * the job with `constraint_unmet`, keeping the result, when a constraint does not hold.
  */
 export async function report(context: StageContext): Promise<StageResult> {
-  const evaluation = await readJsonInput<EvaluationResult>(context, 'evaluation')
-  const preparation = await readJsonInput<Decisions>(context, 'preparation')
-  const decisions = await readJsonInput<Decisions>(context, 'decisions')
-  const constraints = checkConstraints(context.params['constraints'], evaluation)
-  const document: Report = {
-    version: REPORT_VERSION,
-    summary: summarize(evaluation, constraints),
-    constraints,
-    recipe: context.params['recipe'] ?? null,
-    target: context.params['target'] ?? null,
-    evaluation,
-    layers: decisions.layers,
-    diagnostics: [...preparation.diagnostics, ...decisions.diagnostics],
-    lineage: Object.fromEntries(context.inputs.map(({ role, sha256 }) => [role, sha256])),
-    engine_version: ENGINE_VERSION,
-  }
-  const unmet = constraints.filter(({ met }) => !met)
+  const document = await readReport(context)
+  const unmet = document.constraints.filter(({ met }) => !met)
   return {
-    outputs: [await writeJson(context, 'report', document)],
-    metrics: headline(evaluation, constraints),
+    outputs: [await writeJson(context, 'report', document), await writePage(context, document)],
+    metrics: headline(document),
     ...(unmet.length === 0 ? {} : { failure: constraintUnmet(unmet) }),
   }
 }
 
+async function readReport(context: StageContext): Promise<Report> {
+  const { params, seed, inputs } = context
+  const optional = async <Value>(role: string): Promise<Value | undefined> =>
+    inputs.some((input) => input.role === role) ? readJsonInput<Value>(context, role) : undefined
+  const statistics = await optional('statistics')
+  const dataQuality = await optional<DataQuality>('data_quality')
+  return buildReport({
+    ...{ params, seed, inputs },
+    evaluation: await readJsonInput<EvaluationResult>(context, 'evaluation'),
+    preparation: await readJsonInput<Decisions>(context, 'preparation'),
+    decisions: await readJsonInput<Decisions>(context, 'decisions'),
+    ...(statistics === undefined ? {} : { statistics: parseStatistics(statistics) }),
+    ...(dataQuality === undefined ? {} : { dataQuality }),
+  })
+}
+
+function writePage(context: StageContext, document: Report) {
+  const output = { role: 'page', fileName: 'report.html', mediaType: 'text/html; charset=utf-8' }
+  return writeOutput(context, output, renderReport(document))
+}
+
 /** The few figures that lists and webhooks carry. */
-function headline(
-  { primary, ratios }: EvaluationResult,
-  constraints: readonly ConstraintCheck[],
-): JsonObject {
+function headline({ evaluation: { primary, ratios }, constraints }: Report): JsonObject {
   return {
     metric: primary.name,
     original: primary.original,
@@ -61,16 +59,6 @@ function headline(
     memory_ratio: ratios.memory,
     constraints_met: constraints.every(({ met }) => met),
   }
-}
-
-function checkConstraints(
-  constraints: Json | undefined,
-  { primary }: EvaluationResult,
-): readonly ConstraintCheck[] {
-  const limit = (constraints as { readonly max_drop?: number } | undefined)?.max_drop
-  if (limit === undefined) return []
-  const met = primary.drop !== null && primary.drop <= limit
-  return [{ name: 'max_drop', limit, measured: primary.drop, met }]
 }
 
 function constraintUnmet(unmet: readonly ConstraintCheck[]) {

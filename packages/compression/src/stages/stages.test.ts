@@ -144,6 +144,7 @@ describe('the stages', () => {
   it('keep the result and name the constraint when it is not met', async () => {
     const { known, blobs } = await inspectExamples()
     const request = requestWith({
+      recipe: { steps: [{ type: 'quantize_static', fallback: 'none' }] },
       constraints: { max_drop: 0 },
       evaluation: { metric: 'fidelity' },
     })
@@ -152,7 +153,7 @@ describe('the stages', () => {
     // Integer arithmetic changes the class of some image of 500, or this test says so.
     expect(metrics['drop']).toBeGreaterThan(0)
     expect(failure).toMatchObject({ code: 'constraint_unmet', kind: 'constraint_unmet' })
-    expect(outputs.map(({ role }) => role)).toEqual(['report'])
+    expect(outputs.map(({ role }) => role)).toEqual(['report', 'page'])
   })
 
   it('give the same bytes for the same input', async () => {

@@ -24,7 +24,9 @@ import { viewEvent } from '../../views/event.js'
 import { etagOf, viewReport } from '../../views/report.js'
 import { viewStage } from '../../views/stage.js'
 import type { RoutePlugin } from '../route-plugin.js'
+import { prefersHtml, sendReportPage } from './report-page.js'
 import {
+  getReportPageSchema,
   getReportSchema,
   listArtifactsSchema,
   listEventsSchema,
@@ -48,13 +50,19 @@ export const jobPartRoutes: RoutePlugin = (app, { deps }, done) => {
   })
 
   app.get('/jobs/:id/report', { schema: getReportSchema }, async (request, reply) => {
+    void reply.header('vary', 'accept')
+    if (prefersHtml(request.headers.accept)) return sendReportPage(deps, request, reply)
     const { projectId } = request.principal
     const { id } = request.params
-    const artifact = await findReport(pool, { projectId, id })
+    const artifact = await findReport(pool, { projectId, id, form: 'json' })
     const content = (await json(await store.get(artifact.sha256))) as Readonly<JsonObject>
     const text = JSON.stringify(viewReport(content, await listStages(pool, id)))
     return reply.header('etag', etagOf(text)).type('application/json').send(text)
   })
+
+  app.get('/jobs/:id/report.html', { schema: getReportPageSchema }, (request, reply) =>
+    sendReportPage(deps, request, reply),
+  )
 
   app.get('/jobs/:id/events', { schema: listEventsSchema }, async (request, reply) => {
     const job = await requireJob(pool, request, request.params.id)

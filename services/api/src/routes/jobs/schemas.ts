@@ -136,8 +136,33 @@ export const listArtifactsSchema = {
 export const getReportSchema = {
   tags,
   summary: 'The report of a job',
+  description:
+    'With Accept: text/html the page for people, as at report.html. Both are also among the artifacts.',
   params: IdParams,
-  response: { 200: ref(Report), ...commonProblems, ...problems(404, 409) },
+  response: {
+    200: {
+      description: 'The report; with Accept: text/html a page',
+      content: {
+        'application/json': { schema: ref(Report) },
+        'text/html': { schema: Type.String() },
+      },
+    },
+    ...commonProblems,
+    ...problems(404, 409),
+  },
+}
+
+export const getReportPageSchema = {
+  tags,
+  summary: 'The report of a job as a page for people',
+  description:
+    'One file with its charts, without scripts, that loads nothing from anywhere: save it and open it in a browser.',
+  params: IdParams,
+  response: {
+    200: { description: 'The page', content: { 'text/html': { schema: Type.String() } } },
+    ...commonProblems,
+    ...problems(404, 409),
+  },
 }
 
 export const listEventsSchema = {

@@ -1,0 +1,77 @@
+// Everything that the stages of a job found, put together. No figure is made here.
+import type { CalibrationStatistics } from '@pare/calibration'
+import type { EvaluationResult } from '@pare/evaluation'
+import type { Diagnostic } from '@pare/graph'
+
+import { ENGINE_VERSION } from '../engine-version.js'
+import type { JsonObject, StageInput } from '../stages/stage.js'
+import { layerRows } from './layer-rows.js'
+import { rangeRows } from './range-rows.js'
+import {
+  type ConstraintCheck,
+  type DataQuality,
+  type Report,
+  REPORT_VERSION,
+  type SensitivityRow,
+  type TriedRow,
+} from './report.js'
+import { reproduce } from './reproduce.js'
+import { summarize } from './summarize.js'
+
+/** What `prepare` and the quantize stages write as `decisions`. */
+export interface Decisions {
+  readonly layers: readonly JsonObject[]
+  readonly diagnostics: readonly Diagnostic[]
+  readonly tried?: readonly TriedRow[]
+  readonly sensitivity?: readonly SensitivityRow[]
+}
+
+export interface ReportInput {
+  readonly params: JsonObject
+  readonly seed: number
+  readonly inputs: readonly StageInput[]
+  readonly evaluation: EvaluationResult
+  readonly preparation: Decisions
+  readonly decisions: Decisions
+  readonly statistics?: CalibrationStatistics
+  readonly dataQuality?: DataQuality
+}
+
+export function buildReport(input: ReportInput): Report {
+  const { params, evaluation, preparation, decisions, statistics, dataQuality } = input
+  const { op_types, ...measured } = evaluation
+  const { layers, tried = [], sensitivity = [] } = decisions
+  const constraints = checkConstraints(params, evaluation)
+  return {
+    version: REPORT_VERSION,
+    summary: summarize(evaluation, constraints),
+    constraints,
+    recipe: params['recipe'] ?? null,
+    target: params['target'] ?? null,
+    evaluation: measured,
+    layers: layerRows(layers, evaluation),
+    op_types,
+    ...(tried.length === 0 ? {} : { tried }),
+    ...(sensitivity.length === 0 ? {} : { sensitivity }),
+    ...(statistics === undefined ? {} : { ranges: rangeRows(statistics, layers) }),
+    ...(dataQuality === undefined ? {} : { data_quality: dataQuality }),
+    diagnostics: [
+      ...preparation.diagnostics,
+      ...decisions.diagnostics,
+      ...(dataQuality?.diagnostics ?? []),
+    ],
+    reproduce: reproduce({ ...input, environment: evaluation.environment }),
+    lineage: Object.fromEntries(input.inputs.map(({ role, sha256 }) => [role, sha256])),
+    engine_version: ENGINE_VERSION,
+  }
+}
+
+function checkConstraints(
+  { constraints }: JsonObject,
+  { primary }: EvaluationResult,
+): readonly ConstraintCheck[] {
+  const limit = (constraints as { readonly max_drop?: number } | undefined)?.max_drop
+  if (limit === undefined) return []
+  const met = primary.drop !== null && primary.drop <= limit
+  return [{ name: 'max_drop', limit, measured: primary.drop, met }]
+}

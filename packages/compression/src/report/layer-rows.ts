@@ -1,0 +1,106 @@
+// The rows of the layer table: what the quantize stage decided, joined with what was measured.
+import type { EvaluationResult, KernelProfile, ModelProfile } from '@pare/evaluation'
+
+import { isRecord } from '../recipe/parse-recipe.js'
+import type { JsonObject } from '../stages/stage.js'
+import { schemeOf } from './layer-scheme.js'
+import type { LayerRow, Range } from './report.js'
+
+export function layerRows(
+  layers: readonly JsonObject[],
+  { layers: errors, profile }: Pick<EvaluationResult, 'layers' | 'profile'>,
+): readonly LayerRow[] {
+  const sqnr = new Map(errors.map((error) => [error.tensor, error.sqnr_db]))
+  const original = kernelFinder(profile?.original)
+  const result = kernelFinder(profile?.result)
+  return layers.map((layer): LayerRow => {
+    const names = namesOf(layer)
+    const kernel = result(names)
+    const own = kernel?.node === names.node ? kernel : undefined
+    return {
+      ...layer,
+      ...{ node: names.node, opType: text(layer['opType']), output: text(layer['output']) },
+      decision: text(layer['decision']),
+      scheme: schemeOf(layer),
+      range: rangeOf(layer),
+      sqnr_db: firstOf(names.outputs, (output) => sqnr.get(output) ?? undefined) ?? null,
+      saturation_risk: saturationRisk(layer),
+      kernel: kernelName(layer, kernel),
+      share_of_time: own?.share ?? null,
+      time_us: { original: ownTime(original(names), names), result: own?.time_us ?? null },
+    }
+  })
+}
+
+interface LayerNames {
+  readonly node: string
+  /** The layer's output, then under what names the result may have it. */
+  readonly outputs: readonly string[]
+}
+
+function namesOf(layer: JsonObject): LayerNames {
+  const written = layer['outputValue']
+  const outputs = [layer['output'], isRecord(written) ? written['name'] : undefined]
+  return {
+    node: text(layer['node']),
+    outputs: outputs.filter((name): name is string => typeof name === 'string' && name !== ''),
+  }
+}
+
+type KernelFinder = (names: LayerNames) => KernelProfile | undefined
+
+/** A kernel known by the layer, else one that computes the layer beside others. */
+function kernelFinder(profile: ModelProfile | undefined): KernelFinder {
+  const byNode = new Map<string, KernelProfile>()
+  const byOutput = new Map<string, KernelProfile>()
+  for (const kernel of profile?.kernels ?? []) {
+    if (kernel.node !== null && !byNode.has(kernel.node)) byNode.set(kernel.node, kernel)
+    for (const output of kernel.covers) byOutput.set(output, kernel)
+  }
+  return ({ node, outputs }) =>
+    byNode.get(node) ?? firstOf(outputs, (output) => byOutput.get(output))
+}
+
+function ownTime(kernel: KernelProfile | undefined, { node }: LayerNames): number | null {
+  return kernel?.node === node ? kernel.time_us : null
+}
+
+/** What the read-back found is about this layer for certain. */
+function kernelName(layer: JsonObject, kernel: KernelProfile | undefined): string | null {
+  const readBack = layer['kernel']
+  return typeof readBack === 'string' ? readBack : (kernel?.kernel ?? null)
+}
+
+function rangeOf(layer: JsonObject): LayerRow['range'] {
+  const input = rangeIn(layer['input'])
+  const output = rangeIn(layer['outputValue'])
+  return input === null && output === null ? null : { input, output }
+}
+
+function rangeIn(value: unknown): Range | null {
+  const range = isRecord(value) ? value['range'] : undefined
+  if (!isRecord(range)) return null
+  const { min, max } = range
+  return typeof min === 'number' && typeof max === 'number' ? { min, max } : null
+}
+
+function saturationRisk({ weight }: JsonObject): LayerRow['saturation_risk'] {
+  if (!isRecord(weight)) return null
+  const { saturationRisk: channels, channels: of } = weight
+  return typeof channels === 'number' && typeof of === 'number' ? { channels, of } : null
+}
+
+function firstOf<Found>(
+  names: readonly string[],
+  find: (name: string) => Found | undefined,
+): Found | undefined {
+  for (const name of names) {
+    const found = find(name)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
