@@ -23,6 +23,8 @@ export interface ClusterOptions {
   readonly queueUrl?: string
   /** Default: a folder. */
   readonly storage?: { readonly url: string; readonly credentials: S3Credentials }
+  /** Further settings of every process. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface ApiProcess {
@@ -82,6 +84,7 @@ export class Cluster {
       PARE_WORKER_CONCURRENCY: '1',
       PARE_WORKER_THREADS: '1',
       WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8',
+      ...options.env,
     }
     const credentials = storage === undefined ? {} : { credentials: storage.credentials, spoolRoot }
     const store = await openBlobStore(storageUrl, credentials)
