@@ -62,12 +62,25 @@ class Hoisting {
     for (const original of body.nodes()) {
       // Its inputs may have got new names in the meantime.
       const node = body.current(original)!
-      if (isLayoutOfConstants(body, node, this.moved)) this.moveNode(body, node)
+      if (this.laysOutConstants(body, node)) this.moveNode(body, node)
       else this.moveWeights(body, node)
       const left = body.current(node)
       if (left !== undefined) this.enter(body, left)
     }
     body.removeUnusedInitializers()
+  }
+
+  private laysOutConstants(body: GraphEditor, node: Node): boolean {
+    if (node.domain !== '' || !LAYOUT_OPS.has(node.opType) || node.inputs.length === 0) return false
+    if (node.outputs.length !== 1 || body.isGraphOutput(node.outputs[0]!)) return false
+    return node.inputs.every(
+      (input) => input === '' || this.isReadable(input) || ownConstant(body, input) !== undefined,
+    )
+  }
+
+  /** Whether the main graph has the constant: one of a body in between it cannot read. */
+  private isReadable(value: string): boolean {
+    return this.moved.has(value) || this.main.constant(value) !== undefined
   }
 
   private moveWeights(body: GraphEditor, node: Node): void {
@@ -108,17 +121,4 @@ function ownConstant(body: GraphEditor, value: string): Tensor | undefined {
   if (value === '' || body.isGraphInput(value) || body.isGraphOutput(value)) return undefined
   const isOwn = body.isInitializer(value) || body.producer(value) !== undefined
   return isOwn ? body.constant(value) : undefined
-}
-
-function isLayoutOfConstants(body: GraphEditor, node: Node, moved: ReadonlySet<string>): boolean {
-  if (node.domain !== '' || !LAYOUT_OPS.has(node.opType) || node.inputs.length === 0) return false
-  if (node.outputs.length !== 1 || body.isGraphOutput(node.outputs[0]!)) return false
-  return node.inputs.every(
-    (input) => input === '' || moved.has(input) || isConstantInside(body, input),
-  )
-}
-
-function isConstantInside(body: GraphEditor, value: string): boolean {
-  if (body.isGraphInput(value) || body.isGraphOutput(value)) return false
-  return body.constant(value) !== undefined
 }
