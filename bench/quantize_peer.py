@@ -40,7 +40,7 @@ class Reader(CalibrationDataReader):
         self.batches = iter(
             [
                 {
-                    key: values[i] if "--whole" in flags else values[i : i + size]
+                    key: np.asarray(values[i]) if "--whole" in flags else values[i : i + size]
                     for key, values in arrays.items()
                 }
                 for i in range(0, count, size)

@@ -3,6 +3,7 @@ import { faceDetect } from './face-detect.mjs'
 import { faceEmbedding } from './face-embedding.mjs'
 import { faceLandmark } from './face-landmark.mjs'
 import { fashion } from './fashion.mjs'
+import { mobilenet } from './mobilenet.mjs'
 import { ppocrCls } from './ppocr-cls.mjs'
 import { ppocrDet } from './ppocr-det.mjs'
 import { ppocrRec } from './ppocr-rec.mjs'
@@ -13,6 +14,7 @@ import { wakeWord } from './wake-word.mjs'
 
 export const NETWORKS = [
   ...fashion,
+  mobilenet,
   ppocrDet,
   ppocrRec,
   ppocrCls,
