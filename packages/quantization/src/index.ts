@@ -44,6 +44,14 @@ export { chooseTechniques, type TechniqueOptions } from './accuracy/techniques.j
 export { FLOAT_REASONS, type FloatReason } from './decision.js'
 export { errors } from './errors.js'
 export {
+  FLOAT8,
+  type Float8LayerReport,
+  float8ObservationPoints,
+  quantizeFloat8,
+  type QuantizeFloat8Options,
+  type QuantizeFloat8Result,
+} from './float8.js'
+export {
   type ActivationRanges,
   convertFloat16,
   type ConvertFloat16Options,
@@ -75,6 +83,7 @@ export {
   staticContradictions,
 } from './options.js'
 export { activationParams, type QuantizationParams, type RealRange } from './params.js'
+export { calibratedRanges, type RangeOf } from './placement-policy.js'
 export { toQOperator } from './qoperator/to-qoperator.js'
 export {
   DYNAMIC_DEFAULT_OP_TYPES,

@@ -1,39 +1,62 @@
-// What the parameters of one step cannot be together, known before the job is accepted. Each
-// combination that is left runs (packages/quantization/src/weights/combinations.test.ts).
-import { WEIGHT_OP_TYPES } from '@pare/quantization'
+// What one step cannot do, with regard to the target too. Parameters that merely exclude each other
+// are refused earlier (recipe/contradictions.ts).
+import { FLOAT8, WEIGHT_OP_TYPES } from '@pare/quantization'
 
 import { errors, type RequestFault } from '../errors.js'
+import type { JobRequest } from '../job-request.js'
 import type { Step, StepOf } from '../recipe/recipe.js'
 
-/** @throws recipe_invalid, pointing at each parameter that does not go with the others */
-export function checkStep(step: Step, pointer: string): void {
-  const faults = step.type === 'quantize_weights' ? weightFaults(step, pointer) : []
+/** @throws recipe_invalid, pointing at each element that does not go with the others */
+export function checkStep(step: Step, pointer: string, target: JobRequest['target']): void {
+  const faults = faultsOf(step, pointer, target)
   const [first] = faults
   if (first === undefined) return
   throw errors.recipe_invalid(`${first.pointer}: ${first.detail}`, { details: { errors: faults } })
 }
 
-function weightFaults(
+function faultsOf(
+  step: Step,
+  pointer: string,
+  { device }: JobRequest['target'],
+): readonly RequestFault[] {
+  switch (step.type) {
+    case 'quantize_weights':
+      return opTypeFaults(step, `${pointer}/op_types_to_quantize`)
+    case 'quantize_static':
+      return step.activation_type === FLOAT8 && device === 'cpu' ? [NO_FLOAT8] : []
+    default:
+      return []
+  }
+}
+
+const NO_FLOAT8: RequestFault = {
+  pointer: '#/target/device',
+  code: 'device_unsuitable',
+  detail: `${FLOAT8} is for GPUs: onnxruntime's CPU provider does not load such a model; choose cuda`,
+}
+
+/** Each combination that is left runs: weights/combinations.test.ts of @pare/quantization. */
+function opTypeFaults(
   { bits, format, op_types_to_quantize: opTypes }: StepOf<'quantize_weights'>,
   pointer: string,
 ): readonly RequestFault[] {
-  const fault = (parameter: string, detail: string): RequestFault => {
-    return { pointer: `${pointer}/${parameter}`, code: 'parameter_invalid', detail }
+  return opTypes.flatMap((opType, i) => {
+    const detail = opTypeProblem(opType, { bits, format })
+    return detail === undefined
+      ? []
+      : [{ pointer: `${pointer}/${i}`, code: 'parameter_invalid', detail }]
+  })
+}
+
+function opTypeProblem(
+  opType: string,
+  { bits, format }: Pick<StepOf<'quantize_weights'>, 'bits' | 'format'>,
+): string | undefined {
+  if (!WEIGHT_OP_TYPES.some((known) => known === opType)) {
+    return `expected one of ${WEIGHT_OP_TYPES.join(', ')}`
   }
-  const faults: RequestFault[] = []
-  if (bits === 2 && format === 'QDQ') {
-    const detail = 'DequantizeLinear has no 2-bit data before opset 25; use 4 bits, or MatMulNBits'
-    faults.push(fault('bits', detail))
+  if (opType === 'Conv' && format === 'MatMulNBits') {
+    return 'there is no MatMulNBits of a Conv; use format QDQ'
   }
-  for (const [i, opType] of opTypes.entries()) {
-    const at = `op_types_to_quantize/${i}`
-    if (!WEIGHT_OP_TYPES.some((known) => known === opType)) {
-      faults.push(fault(at, `expected one of ${WEIGHT_OP_TYPES.join(', ')}`))
-    } else if (opType === 'Conv' && format === 'MatMulNBits') {
-      faults.push(fault(at, 'there is no MatMulNBits of a Conv; use format QDQ'))
-    } else if (opType === 'Gather' && bits === 2) {
-      faults.push(fault(at, 'a Gather reads 4 and 8 bits'))
-    }
-  }
-  return faults
+  return opType === 'Gather' && bits === 2 ? 'a Gather reads 4 and 8 bits' : undefined
 }

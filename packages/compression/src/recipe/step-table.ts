@@ -187,17 +187,17 @@ export const STEP_TABLE = {
       },
       activation_type: {
         type: 'choice',
-        choices: ['uint8', 'int8', 'uint16', 'int16'],
+        choices: ['uint8', 'int8', 'uint16', 'int16', 'float8e4m3fn'],
         default: 'uint8',
         description:
-          'Integer type of the activations. 16 bits lose nearly nothing but bring no CPU speed-up: onnxruntime has no kernels for them there; they need format QDQ and raise the opset to 21.',
+          'Type of the activations. float8e4m3fn, for GPUs only and with weights of the same type, raises the opset to 19. 16 bits lose nearly nothing but bring no CPU speed-up: onnxruntime has no kernels for them there; they need format QDQ and raise the opset to 21.',
       },
       weight_type: {
         type: 'choice',
-        choices: ['int8', 'uint8', 'int16'],
+        choices: ['int8', 'uint8', 'int16', 'float8e4m3fn'],
         default: 'int8',
         description:
-          'Integer type of the weights: int8, symmetric; uint8, with zero points (but for a Conv with a scale per channel) and never saturating, not with int8 activations; int16, symmetric, only with 16-bit activations.',
+          'Type of the weights: int8, symmetric; uint8, with zero points (but for a Conv with a scale per channel) and never saturating, not with int8 activations; int16, symmetric, only with 16-bit activations; float8e4m3fn, only with activations of the same type.',
       },
       per_channel: {
         type: 'boolean',

@@ -9,11 +9,13 @@ import {
   type TargetIsa,
 } from '@pare/quantization'
 
+import { type IntegerStep, isInteger } from '../recipe/contradictions.js'
 import type { StepOf } from '../recipe/recipe.js'
 import { withCalibrationBatches } from './calibration-batches.js'
 import { calibrationSource } from './calibration-source.js'
 import { candidateJudge, type Judging } from './candidate-judge.js'
 import { optimizeWith } from './optimize-model.js'
+import { quantizeFloat8 } from './quantize-float8.js'
 import type { JsonObject, StageContext, StageResult } from './stage.js'
 import { readJsonInput, readModel, writeJson, writeModel } from './stage-files.js'
 
@@ -22,6 +24,8 @@ type Params = Omit<StepOf<'quantize_static'>, 'type'> & {
   /** Absent where the job sets no limit to the drop. */
   readonly judging?: Judging
 }
+
+type IntegerParams = IntegerStep<Params>
 
 /**
  * Quantizes weights and activations to integers: searches for what loses least on the calibration
@@ -35,6 +39,7 @@ export async function quantizeStatic(context: StageContext): Promise<StageResult
   const params = context.params as unknown as Params
   const statistics = parseStatistics(await readJsonInput(context, 'statistics'))
   const model = await readModel(context, 'model')
+  if (!isInteger(params)) return quantizeFloat8(context, model, { statistics, params })
   const { samples } = params.calibration
   const found = await searchStatic({
     model,
@@ -102,7 +107,7 @@ async function recalibrate(
 }
 
 /** From the wire's words to the library's. */
-function toOptions(params: Params): QuantizeStaticOptions {
+function toOptions(params: IntegerParams): QuantizeStaticOptions {
   const { op_types_to_quantize: opTypes } = params
   return {
     activationType: params.activation_type,
