@@ -7,6 +7,8 @@ export const FLOAT_REASONS = [
   'batched_weight',
   'bias_not_constant',
   'bias_too_large',
+  'decomposed_operator',
+  'detector_tail',
   'excluded_by_name',
   'excluded_by_type',
   'gemm_form',

