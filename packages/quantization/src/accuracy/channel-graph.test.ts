@@ -26,7 +26,7 @@ function scaled(built: Model, seed: number): { readonly model: Model; readonly c
 describe('channelGraph', () => {
   it('finds channels whose factors change nothing: not a bit, where they are powers of two', async () => {
     let channels = 0
-    for (let seed = 0; seed < 80; seed++) {
+    for (let seed = 0; seed < 40; seed++) {
       const built = randomNetwork(seed)
       const result = scaled(built, seed)
       checkModel(result.model)
@@ -36,6 +36,6 @@ describe('channelGraph', () => {
         await runModel(built, feeds),
       )
     }
-    expect(channels).toBeGreaterThan(1000)
+    expect(channels).toBeGreaterThan(500)
   })
 })

@@ -3,6 +3,8 @@
 // multiply by s, or passes the factor on. One walk over the graph finds the channels that can be
 // scaled, which of them belong together, and the weights and constants that absorb the factors.
 import {
+  describeNode,
+  type Diagnostic,
   type GraphIndex,
   indexGraph,
   type Model,
@@ -74,6 +76,8 @@ export function channelGraph(model: Model, options: ChannelGraphOptions = {}): C
   const layers: ChannelLayer[] = []
   const vectors: ChannelVector[] = []
   const refused = new Map<Node, Pinned>()
+  /** Nodes that pass factors elsewhere, and why they do not here. */
+  const stops = new Map<Node, Pinned>()
   const blockedClips: { value: string; channels: ChannelValue }[] = []
   const shapes = options.shapes ?? NO_SHAPES
   const pin = (value: string, reason: Pinned) => {
@@ -97,10 +101,12 @@ export function channelGraph(model: Model, options: ChannelGraphOptions = {}): C
   for (const node of model.graph.nodes) {
     const flow = node.domain === '' ? CHANNEL_FLOWS[node.opType] : undefined
     const problem = flow === undefined ? notHomogeneous(node) : flow(node, context)
-    if (problem !== undefined) for (const value of readValues(node)) pin(value, problem)
+    if (problem === undefined) continue
+    for (const value of readValues(node)) pin(value, problem)
+    if (flow !== undefined) stops.set(node, problem)
   }
   for (const { name } of model.graph.outputs) pin(name, GRAPH_OUTPUT)
-  const inputProblem = inputProblems(ids, index)
+  const inputProblem = inputProblems({ ids, index, stops })
   return { ids, layers, vectors, refused, blockedClips, inputProblem }
 }
 
@@ -116,18 +122,29 @@ function notHomogeneous(node: Node): Pinned {
   }
 }
 
-function inputProblems(ids: ChannelIds, index: GraphIndex): ChannelGraph['inputProblem'] {
+function inputProblems(given: {
+  readonly ids: ChannelIds
+  readonly index: GraphIndex
+  readonly stops: ReadonlyMap<Node, Pinned>
+}): ChannelGraph['inputProblem'] {
   return ({ node, inputIds }, demand) => {
     if (inputIds !== undefined) {
-      const pins = Array.from(inputIds, (id) => ids.pinned(id))
+      const pins = Array.from(inputIds, (id) => given.ids.pinned(id))
       const first = pins.find((pin) => pin !== undefined)
       return demand === 'some' && pins.includes(undefined) ? undefined : first
     }
-    const producer = index.producer(node.inputs[0] ?? '')
+    const producer = given.index.producer(node.inputs[0] ?? '')
     const origin =
       producer === undefined
         ? 'is an input of the model'
         : `comes from ${producer.opType} ${nodeLabel(producer)}, which no factor passes`
-    return { code: 'input_not_scalable', message: `it ${origin}` }
+    const stop = producer === undefined ? undefined : given.stops.get(producer)
+    return stop ?? { code: 'input_not_scalable', message: `it ${origin}` }
   }
+}
+
+/** The diagnostic of a layer whose input is not scaled. */
+export function keepsScale(node: Node, { code, message }: Pinned): Diagnostic {
+  const text = `${describeNode(node)} keeps the scale of its input: ${message}`
+  return { severity: 'info', code, message: text, node: nodeLabel(node), opType: node.opType }
 }

@@ -4,11 +4,10 @@
 //   s_i = √(r1_i / r2_i)      (equations 10 and 11)
 // makes the ranges r1_i and r2_i of both weights in the channel equal, so that no channel is much
 // smaller than what one scale for all has to hold. The model computes what it computed.
-import { type Diagnostic, editGraph, type Model, type Node, nodeLabel } from '@pare/graph'
+import { type Diagnostic, editGraph, type Model, nodeLabel } from '@pare/graph'
 import type { ValueShapes } from '@pare/passes'
 
-import { note } from '../weights/decision.js'
-import { type ChannelGraph, channelGraph } from './channel-graph.js'
+import { type ChannelGraph, channelGraph, keepsScale } from './channel-graph.js'
 import type { ChannelPoint } from './channel-maxima.js'
 import {
   type ChannelScales,
@@ -168,19 +167,10 @@ function label({ layer }: ScaledLayer): string {
 }
 
 function diagnose(graph: ChannelGraph): readonly Diagnostic[] {
-  return graph.layers.flatMap((layer) => {
-    const problem = graph.inputProblem(layer, 'some')
-    if (problem === undefined) return []
-    return [
-      note(
-        layer.node,
-        problem.code,
-        `${describe(layer.node)} keeps the scale of its input: ${problem.message}`,
-      ),
-    ]
-  })
-}
-
-function describe(node: Node): string {
-  return `${node.opType} ${nodeLabel(node)}`
+  const problems = graph.layers.map(
+    (layer) => [layer.node, graph.inputProblem(layer, 'some')] as const,
+  )
+  return [...problems, ...graph.refused].flatMap(([node, problem]) =>
+    problem === undefined ? [] : [keepsScale(node, problem)],
+  )
 }

@@ -3,12 +3,11 @@
 // others take the integers from all of them. They are divided by
 //   s_j = max|X_j|^α / max|W_j|^(1 − α)
 // and the weights that read them multiplied by it. The division goes into what makes the activation.
-import { type Diagnostic, editGraph, type Model, type Node, nodeLabel } from '@pare/graph'
+import { type Diagnostic, editGraph, type Model, nodeLabel } from '@pare/graph'
 import type { ValueShapes } from '@pare/passes'
 
 import { errors } from '../errors.js'
-import { note } from '../weights/decision.js'
-import { type ChannelGraph, channelGraph } from './channel-graph.js'
+import { type ChannelGraph, channelGraph, keepsScale } from './channel-graph.js'
 import type { Pinned } from './channel-ids.js'
 import type { ChannelLayer } from './channel-layers.js'
 import type { ChannelPoint } from './channel-maxima.js'
@@ -69,12 +68,13 @@ export interface SmoothQuantResult {
 /** The activations whose channel maxima `smoothQuant` needs, each once. */
 export function smoothPoints(model: Model, targets: SmoothTargets = {}): readonly ChannelPoint[] {
   const graph = channelGraph(model, targets)
-  const points = targetLayers(graph, targets).map((layer): [string, ChannelPoint] => {
-    const axis = layer.form.channelAxis === -1 ? -1 : 1
-    const value = layer.node.inputs[0]!
-    return [value, { value, axis, channels: layer.form.inputs }]
-  })
-  return [...new Map(points).values()]
+  const points = new Map<string, ChannelPoint>()
+  for (const { node, form } of targetLayers(graph, targets)) {
+    const value = node.inputs[0]!
+    const axis = form.channelAxis === -1 ? -1 : 1
+    if (!points.has(value)) points.set(value, { value, axis, channels: form.inputs })
+  }
+  return [...points.values()]
 }
 
 /**
@@ -151,16 +151,20 @@ function sortTargets(
 ): SortedTargets {
   const diagnostics: Diagnostic[] = []
   const free = new Set<ChannelLayer>()
+  const axes = new Map<string, number>()
   for (const layer of given.targets) {
-    const maxima = given.channelMaxima.get(layer.node.inputs[0]!)
-    if (maxima?.length === layer.form.inputs) free.add(layer)
-    else diagnostics.push(leftOut(layer.node, NO_MAXIMA))
+    const value = layer.node.inputs[0]!
+    const { inputs, channelAxis } = layer.form
+    if (!axes.has(value)) axes.set(value, channelAxis)
+    if (axes.get(value) !== channelAxis) diagnostics.push(keepsScale(layer.node, OTHER_AXIS))
+    else if (given.channelMaxima.get(value)?.length === inputs) free.add(layer)
+    else diagnostics.push(keepsScale(layer.node, NO_MAXIMA))
   }
   const apart = new Map<string, ChannelLayer[]>()
   let blocked = takeBlocked(graph, free)
   while (blocked.size > 0) {
     for (const [layer, problem] of blocked) {
-      if (!given.insertMul) diagnostics.push(leftOut(layer.node, problem))
+      if (!given.insertMul) diagnostics.push(keepsScale(layer.node, problem))
       else append(apart, layer.node.inputs[0]!, layer)
       // Either way the value keeps its scale; that may block others that were free.
       if (layer.inputIds !== undefined) graph.ids.pin(layer.inputIds, problem)
@@ -184,6 +188,11 @@ function takeBlocked(
   }
   for (const layer of blocked.keys()) free.delete(layer)
   return blocked
+}
+
+const OTHER_AXIS: Pinned = {
+  code: 'layout_unknown',
+  message: 'another layer reads its input with the channels along another axis',
 }
 
 const NO_MAXIMA: Pinned = {
@@ -275,10 +284,5 @@ function refusals(graph: ChannelGraph, { opTypes }: SmoothTargets): readonly Dia
   const types: readonly string[] = opTypes ?? ['MatMul', 'Gemm']
   return [...graph.refused]
     .filter(([node]) => types.includes(node.opType))
-    .map(([node, problem]) => leftOut(node, problem))
-}
-
-function leftOut(node: Node, problem: Pinned): Diagnostic {
-  const name = `${node.opType} ${nodeLabel(node)}`
-  return note(node, problem.code, `${name} keeps the scale of its input: ${problem.message}`)
+    .map(([node, problem]) => keepsScale(node, problem))
 }
