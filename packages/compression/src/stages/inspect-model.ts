@@ -8,7 +8,7 @@ import { elementCount } from '@pare/tensor'
 
 import type { ModelDescription, ValueSummary } from '../plan/model-description.js'
 import type { JsonObject, StageContext, StageOutput, StageResult } from './stage.js'
-import { inputOf, runnable, writeModel } from './stage-files.js'
+import { inputOf, runnable, RUNS_ONCE, writeModel } from './stage-files.js'
 import { trialRun } from './trial-run.js'
 
 /**
@@ -28,6 +28,7 @@ export async function inspectModel(context: StageContext): Promise<StageResult> 
   context.onProgress({ done: 1, total: 2, unit: 'steps', message: 'loading in onnxruntime' })
   const session = await context.runtime.createSession(runnable(output), {
     intraOpThreads: context.threads,
+    config: RUNS_ONCE,
   })
   const { size } = await stat(output.path)
   const description = {

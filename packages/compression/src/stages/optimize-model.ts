@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Optimize } from '@pare/quantization'
 
 import type { StageContext } from './stage.js'
+import { RUNS_ONCE } from './stage-files.js'
 
 const WEIGHTS_NAME = 'optimized.bin'
 
@@ -23,8 +24,7 @@ export function optimizeWith(context: StageContext): Optimize {
     const session = await context.runtime.createSession(model, {
       intraOpThreads: context.threads,
       optimizedModelPath: path,
-      // It computes nothing, so weights need not be packed for it.
-      config: { ...OPTIMIZED_WITHOUT_WEIGHTS, 'session.disable_prepacking': '1' },
+      config: { ...OPTIMIZED_WITHOUT_WEIGHTS, ...RUNS_ONCE },
     })
     await session.release()
     const optimized = await readFile(path)

@@ -4,7 +4,7 @@ import { prepareModel, type Tensors } from '@pare/passes'
 
 import type { StageContext, StageResult } from './stage.js'
 import { bindDataset, openStageData } from './stage-data.js'
-import { readModel, writeJson, writeModel } from './stage-files.js'
+import { readModel, RUNS_ONCE, writeJson, writeModel } from './stage-files.js'
 
 interface Params {
   /** A float16 model stays one, for steps that store weights and do not compute in integers. */
@@ -26,6 +26,7 @@ export async function prepare(context: StageContext): Promise<StageResult> {
       context.runtime.createSession(encodeModel(candidate), {
         intraOpThreads: context.threads,
         optimization: 'none',
+        config: RUNS_ONCE,
       }),
     feeds: await sampleFeeds(context, model),
   })

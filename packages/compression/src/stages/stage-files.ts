@@ -76,6 +76,9 @@ const MODEL_FORMATS = {
   bundle: { extension: 'zip', mediaType: 'application/zip' },
 } as const
 
+/** For a session that hardly runs: packing its weights would take longer, and as much memory again. */
+export const RUNS_ONCE = { 'session.disable_prepacking': '1' }
+
 /** What a session is made of, for a model that `writeModel` wrote. */
 export function runnable({ path, mediaType }: StageOutput): Uint8Array | { readonly path: string } {
   const isArchive = mediaType === MODEL_FORMATS.bundle.mediaType
