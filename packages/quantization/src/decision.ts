@@ -12,6 +12,7 @@ export const FLOAT_REASONS = [
   'excluded_by_name',
   'excluded_by_type',
   'gemm_form',
+  'in_subgraph',
   'input_float',
   'no_calibration_range',
   'no_integer_kernel',

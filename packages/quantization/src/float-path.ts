@@ -1,6 +1,15 @@
 // Which of the other nodes compute on the data, and say so: nothing is skipped in silence.
-import { type Diagnostic, intAttribute, type Model, type Node, onnxOpset } from '@pare/graph'
-import { isNeverInteger } from '@pare/ops'
+import {
+  type Diagnostic,
+  intAttribute,
+  type Model,
+  type Node,
+  onnxOpset,
+  readValues,
+  subgraphsOf,
+  walkNodes,
+} from '@pare/graph'
+import { isNeverInteger, opFacts } from '@pare/ops'
 
 import { staysFloat, toDiagnostic } from './decision.js'
 import type { Placement } from './placement.js'
@@ -37,9 +46,11 @@ export function dataPath({ graph }: Model): ReadonlySet<Node> {
   const nodes = new Set<Node>()
   for (const node of graph.nodes) {
     if (LEAVES_THE_DATA.has(node.opType)) continue
-    const readsData = node.inputs.some((input) => data.has(input))
+    // What a body reads from outside counts as well.
+    const read = [...readValues(node)]
+    const readsData = read.some((input) => data.has(input))
     if (readsData) nodes.add(node)
-    else if (!node.inputs.some((input) => codes.has(input))) continue
+    else if (!read.some((input) => codes.has(input))) continue
     const isData = readsData || makesFloats(node, graph)
     for (const output of node.outputs) (isData ? data : codes).add(output)
   }
@@ -59,11 +70,23 @@ export function floatDiagnostics(model: Model, placement: Placement): readonly D
   for (const node of dataPath(model)) {
     const stays = placement.floats.get(node)
     if (stays !== undefined) diagnostics.push(toDiagnostic(node, stays))
+    else if (subgraphsOf(node).length > 0) diagnostics.push(withBodies(node))
     else if (!folded.has(node) && isNeverInteger(node, onnxOpset(model))) {
       diagnostics.push(withoutKernel(node))
     }
   }
   return diagnostics
+}
+
+/** Integers neither enter nor leave a body: what is in it is not looked at. */
+function withBodies(node: Node): Diagnostic {
+  const inner = subgraphsOf(node).flatMap((body) => [...walkNodes(body, { subgraphs: 'visit' })])
+  const layers = inner.filter((one) => opFacts(one)?.weightInput !== undefined).length
+  const count = layers === 1 ? '1 layer' : `${layers} layers`
+  return toDiagnostic(
+    node,
+    staysFloat('in_subgraph', `${count} with weights in its bodies stay float`),
+  )
 }
 
 function withoutKernel(node: Node): Diagnostic {

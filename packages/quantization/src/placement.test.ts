@@ -120,6 +120,12 @@ describe('planPlacement', () => {
     expect([...placement.passes].map(({ opType }) => opType)).toEqual(['MaxPool', 'Flatten'])
   })
 
+  it('quantizes every output of a Split through which integers pass', () => {
+    const builder = conv(start(), 'x', 'a').node('Split', ['a'], ['l', 'r'], { axis: 3 })
+    conv(builder, 'l', 'b').node('Tanh', ['r'], ['t']).output('b').output('t')
+    expect(plan(builder.build()).quantized).toEqual(['x', 'a', 'l', 'r', 'b'])
+  })
+
   it('leaves the output of Gemm float unless all its readers are integer', () => {
     const first = linear(model({ opset: 17 }).input('x', 'float32', ['n', 8]), 'x', 'a')
     expect(plan(linear(first, 'a', 'b').output('b').build()).quantized).toEqual(['x', 'a'])

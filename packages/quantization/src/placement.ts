@@ -260,6 +260,10 @@ class Planner {
     )
   }
 
+  private isRead(value: string): boolean {
+    return this.readers(value).length > 0 || this.index.isGraphOutput(value)
+  }
+
   private readers(value: string): readonly Node[] {
     return this.index.consumers(value)
   }
@@ -344,6 +348,8 @@ class Planner {
         const pass = this.index.producer(value)!
         mark(pass.inputs[0]!)
         passes.add(pass)
+        // A Split moves integers only to all of its outputs.
+        for (const output of pass.outputs) if (this.isRead(output)) owners.set(output, owner)
       }
       owners.set(value, owner)
     }
