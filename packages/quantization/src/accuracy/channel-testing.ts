@@ -104,6 +104,44 @@ const STEPS: readonly Step[] = [
     builder.node('MaxPool', [output], [cut], { kernel_shape: [3, 3] })
     return cut
   },
+  (value, { builder, fresh, constant }) => {
+    const output = fresh('normalized')
+    const [scale, shift, mean] = [constant([CHANNELS]), constant([CHANNELS]), constant([CHANNELS])]
+    builder.node('BatchNormalization', [value, scale, shift, mean, 'variance'], [output])
+    return output
+  },
+  (value, growth) => {
+    const [long, output] = [growth.fresh('long'), growth.fresh('short')]
+    growth.builder.node('Concat', [value, growth.earlier()], [long], { axis: -2 })
+    growth.builder.node('MaxPool', [long], [output], { kernel_shape: [SIZE + 1, 1] })
+    return output
+  },
+  (value, { builder, fresh }) => {
+    const [large, output] = [fresh('large'), fresh('small')]
+    builder.node('Resize', [value, '', 'scales'], [large], { mode: 'linear' })
+    builder.node('AveragePool', [large], [output], { kernel_shape: [2, 2], strides: [2, 2] })
+    return output
+  },
+  (value, { builder, fresh, ...growth }) => {
+    const [line, output] = [fresh('line'), fresh('square')]
+    builder.node('Reshape', [value, 'asLine'], [line])
+    const conv1d = op('Conv', {}, [CHANNELS, CHANNELS, 1])(line, { builder, fresh, ...growth })
+    builder.node('Reshape', [conv1d, 'asSquare'], [output])
+    return output
+  },
+  // Squeeze and excitation: a factor per channel, computed from the value itself.
+  (value, growth) => {
+    const squeeze = chain(
+      op('GlobalAveragePool'),
+      op('Conv', {}, [CHANNELS, CHANNELS, 1, 1], [CHANNELS]),
+      op('Relu'),
+      op('Conv', {}, [CHANNELS, CHANNELS, 1, 1]),
+      op('Sigmoid'),
+    )
+    const output = growth.fresh('excited')
+    growth.builder.node('Mul', [value, squeeze(value, growth)], [output])
+    return output
+  },
 ]
 
 /** These can divide by next to nothing, and then rounding shows. */
@@ -155,6 +193,10 @@ export function randomNetwork(seed: number, { norms = true } = {}): Model {
     .floats('zero', [], [0])
     .floats('six', [], [6])
     .initializer('pads', tensorFromInts('int64', [8], [0, 0, 1, 1, 0, 0, 1, 1]))
+    .floats('variance', [CHANNELS], [1, 2, 3, 4])
+    .floats('scales', [4], [1, 1, 2, 2])
+    .initializer('asLine', tensorFromInts('int64', [3], [0, CHANNELS, -1]))
+    .initializer('asSquare', tensorFromInts('int64', [4], [0, CHANNELS, SIZE, SIZE]))
     .initializer('rest', tensorFromInts('int64', [2], [0, -1]))
   let names = 0
   const fresh = (hint: string) => `${hint}_${names++}`

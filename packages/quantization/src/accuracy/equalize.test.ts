@@ -70,7 +70,7 @@ const relu = (b: ModelBuilder) => b.node('Relu', ['u'], ['h'])
 describe('equalizeLayers', () => {
   it('does not change what random networks compute', async () => {
     let pairs = 0
-    for (let seed = 0; seed < 40; seed++) {
+    for (let seed = 100; seed < 140; seed++) {
       const built = randomNetwork(seed, { norms: false })
       const result = equalizeLayers(built)
       checkModel(result.model)

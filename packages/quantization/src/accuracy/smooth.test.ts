@@ -93,7 +93,7 @@ const PRODUCERS: Readonly<Record<string, (b: ModelBuilder) => ModelBuilder>> = {
 describe('smoothQuant', () => {
   it('does not change what random networks compute', async () => {
     const counts = { folded: 0, inserted: 0 }
-    for (let seed = 0; seed < 24; seed++) {
+    for (let seed = 100; seed < 124; seed++) {
       const built = randomNetwork(seed, { norms: false })
       const batch = { x: randomTensor([2, 4, 6, 6], seed) }
       const options = { opTypes: ['Conv', 'Gemm', 'MatMul'], insertMul: seed % 2 === 0 } as const
