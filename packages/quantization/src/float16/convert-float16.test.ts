@@ -60,6 +60,12 @@ async function equivalent(
 }
 
 describe('inputs and outputs', () => {
+  it('may have the names of the nodes that make them', async () => {
+    const { graph, ...rest } = matMul().node('Relu', ['m'], ['y']).output('y').build()
+    const nodes = graph.nodes.map((node) => ({ ...node, name: node.outputs[0]! }))
+    await equivalent({ ...rest, graph: { ...graph, nodes } })
+  })
+
   it('stay float32 with one Cast each, and keep their names', async () => {
     const original = matMul().node('Relu', ['m'], ['y']).output('y').build()
     const { model: converted, castsAdded, layers } = await equivalent(original)

@@ -213,7 +213,8 @@ class GraphWriter {
 
 function cast(input: string, { to, output }: { to: number; output: string }): Node {
   return {
-    name: output,
+    // Not the output's name: the node that made it may be named after it, and names differ.
+    name: `${output}_cast`,
     opType: 'Cast',
     domain: '',
     inputs: [input],
