@@ -118,7 +118,7 @@ describe('quantizeStatic', () => {
   it('keeps names and types of graph inputs and outputs, also of a quantized output', async () => {
     const built = model({ opset: 17 })
       .input('x', 'float32', ['n', 4, 8, 8])
-      .floats('w', [8, 4, 3, 3], randomValues(288, 1))
+      .floats('w', [8, 4, 5, 5], randomValues(800, 1))
       .node('Conv', ['x', 'w'], ['inner'])
       .node('Relu', ['inner'], ['y'])
       .output('y', 'float32')
@@ -134,11 +134,11 @@ describe('quantizeStatic', () => {
   })
 
   it('makes room for a large bias by a coarser weight of its channel only', async () => {
-    const values = randomValues(8 * 36, 1)
-    values.fill(1e-9, 0, 36)
+    const values = randomValues(8 * 100, 1)
+    values.fill(1e-9, 0, 100)
     const built = model({ opset: 17 })
       .input('x', 'float32', ['n', 4, 8, 8])
-      .floats('w', [8, 4, 3, 3], values)
+      .floats('w', [8, 4, 5, 5], values)
       .floats('b', [8], [100, 1, 1, 1, 1, 1, 1, 1])
       .node('Conv', ['x', 'w', 'b'], ['y'])
       .output('y')
@@ -216,7 +216,7 @@ describe('quantizeStatic', () => {
   it('says which nodes on the data path have no integer kernel', async () => {
     const built = model({ opset: 17 })
       .input('x', 'float32', ['n', 4, 8, 8])
-      .floats('w', [8, 4, 3, 3], randomValues(288, 1))
+      .floats('w', [8, 4, 5, 5], randomValues(800, 1))
       .node('Conv', ['x', 'w'], ['c'])
       .node('Tanh', ['c'], ['y'])
       .node('Shape', ['y'], ['shape'])

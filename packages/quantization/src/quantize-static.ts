@@ -27,6 +27,7 @@ import { toQOperator } from './qoperator/to-qoperator.js'
 import { type QuantizedLayers, quantizeLayers } from './quantize-layers.js'
 import type { WeightRange } from './quantize-weight.js'
 import { readyModel } from './ready-model.js'
+import { unprofitableLayers } from './region-cost.js'
 import { type LayerReport, layerReports, type QuantizedValueReport } from './report.js'
 import { saturates } from './saturation.js'
 
@@ -127,9 +128,15 @@ function settlePlan(model: Model, input: PlanInput): Plan {
   const refused = new Map<Node, StaysFloat>()
   for (;;) {
     const plan = planOnce(model, input, refused)
-    if (plan.layers.refused.size === 0) return plan
-    for (const [node, stays] of plan.layers.refused) refused.set(node, stays)
+    const stays = [...plan.layers.refused, ...unprofitable(model, plan, input.options)]
+    if (stays.length === 0) return plan
+    for (const [node, reason] of stays) refused.set(node, reason)
   }
+}
+
+/** Where nothing is faster in integers anyway, cost is not what the caller is after. */
+function unprofitable(model: Model, { placement }: Plan, options: ResolvedStaticOptions) {
+  return hasIntegerKernels(options) ? unprofitableLayers(model, placement) : []
 }
 
 function planOnce(
