@@ -48,7 +48,7 @@ export function gridOf({ float, integers, weightReport }: IntegerLayer): Roundin
   const stored = toFloat32(weight)
   return roundingGrid({
     values: weightFactor === 1 ? stored : stored.map((value) => value * weightFactor),
-    data: integers.data,
+    data: integers.data as Int8Array,
     scales: integers.scales,
     layout: channelLayout(weight.dims, integers.scales.length > 1 ? axis : undefined),
     range: weightReport.range,

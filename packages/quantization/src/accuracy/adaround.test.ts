@@ -10,7 +10,7 @@ import { quantizeStatic } from '../quantize-static.js'
 import { calibrated, randomTensor, randomValues, runModel, sqnr } from '../testing.js'
 import { correlatedInputs } from '../weights/testing.js'
 import { adaRound, type AdaRoundOptions } from './adaround.js'
-import { dequantizedWeight, integerLayers } from './integer-layers.js'
+import { integerLayers } from './integer-layers.js'
 import { sourceOf } from './testing.js'
 
 const runtime = onnxRuntime()
@@ -96,12 +96,26 @@ async function round(
   return { ...result, quantized, again: quantizeStatic(result.model, statistics, options) }
 }
 
-/** The float model with the weights that its quantized layers have. */
+/** Two convolutions, of which the second makes y. */
+function pair(): Model {
+  return model({ opset: 17 })
+    .input('x', 'float32', ['n', 8, 8, 8])
+    .floats('w1', [16, 8, 3, 3], randomValues(1152, 1))
+    .floats('w2', [16, 16, 3, 3], coarseWeights(2304, 2))
+    .node('Conv', ['x', 'w1'], ['c'], { pads: [1, 1, 1, 1] })
+    .node('Relu', ['c'], ['r'])
+    .node('Conv', ['r', 'w2'], ['y'], { strides: [2, 1], pads: [0, 1, 1, 0] })
+    .output('y')
+    .build()
+}
+
+/** The float model with the weights that its last layer has in the quantized one. */
 function withRoundedWeights(built: Model, quantized: Awaited<ReturnType<typeof round>>['again']) {
   const initializers = new Map(built.graph.initializers)
   for (const layer of integerLayers(built, quantized)) {
+    if (layer.report.output !== 'y') continue
     const { weight, weightName } = layer.float
-    initializers.set(weightName, tensorFromFloat32(weight.dims, dequantizedWeight(layer)))
+    initializers.set(weightName, tensorFromFloat32(weight.dims, layer.integers.values()))
   }
   return { ...built, graph: { ...built.graph, initializers } }
 }
@@ -151,7 +165,10 @@ describe('adaRound', () => {
       for (const [i, layer] of after.entries()) {
         expect(layer.integers.scales).toEqual(before[i]!.integers.scales)
         expect(layer.weightReport.saturationRisk).toBe(before[i]!.weightReport.saturationRisk)
-        const changes = layer.integers.data.map((q, at) => q - before[i]!.integers.data[at]!)
+        const changes = Array.from(
+          layer.integers.data,
+          (q, at) => q - before[i]!.integers.data[at]!,
+        )
         const flipped = changes.reduce((sum, change) => sum + Math.abs(change), 0)
         expect(flipped).toBe(rounded[i]!.flipped)
       }
@@ -159,13 +176,15 @@ describe('adaRound', () => {
   )
 
   it('reports the errors that the roundings really cause', async () => {
-    const built = model({ opset: 17 })
-      .input('x', 'float32', ['n', 8, 8, 8])
-      .floats('w', [16, 8, 3, 3], coarseWeights(1152, 1))
-      .node('Conv', ['x', 'w'], ['y'], { strides: [2, 1], pads: [0, 1, 1, 0] })
-      .output('y')
-      .build()
-    const { model: result, quantized, again, rounded } = await round(built, batches)
+    const built = pair()
+    const {
+      model: result,
+      quantized,
+      again,
+      rounded,
+    } = await round(built, batches, {
+      layers: ['y'],
+    })
     const [report] = rounded
     const before = await meanSquaredError(built, withRoundedWeights(built, quantized), batches)
     const after = await meanSquaredError(built, withRoundedWeights(result, again), batches)
@@ -174,19 +193,11 @@ describe('adaRound', () => {
   })
 
   it('gives the bias what the roundings take from the mean', async () => {
-    const built = model({ opset: 17 })
-      .input('x', 'float32', ['n', 8, 8, 8])
-      .floats('w', [4, 8, 3, 3], coarseWeights(288, 1))
-      .node('Conv', ['x', 'w'], ['y'])
-      .output('y')
-      .build()
-    const shifted = batches.map(({ x }) => ({
-      x: { ...x, data: (x.data as Float32Array).map((value) => value + 3) },
-    }))
-    const { model: result, again } = await round(built, shifted)
+    const built = pair()
+    const { model: result, again } = await round(built, batches, { layers: ['y'] })
     const rounded = withRoundedWeights(result, again)
     let [difference, count] = [0, 0]
-    for (const feeds of shifted) {
+    for (const feeds of batches) {
       const [x, y] = [(await runModel(built, feeds))['y']!, (await runModel(rounded, feeds))['y']!]
       for (let i = 0; i < x.data.length; i++) difference += Number(x.data[i]) - Number(y.data[i])
       count += x.data.length

@@ -112,15 +112,20 @@ export async function adaRound(options: AdaRoundOptions): Promise<AdaRoundResult
 
 function findLayers({ model, quantized, layers }: AdaRoundOptions) {
   const byWeight = new Map<string, IntegerLayer[]>()
+  const diagnostics: Diagnostic[] = []
   for (const layer of integerLayers(model, quantized)) {
     if (layers !== undefined && !layers.includes(layer.report.output)) continue
+    const { type, granularity } = layer.weightReport
+    if (type !== 'int8' || granularity === 'blocked') {
+      diagnostics.push(staysNearest(layer, `it is ${type}, ${granularity}; int8 is supported`))
+      continue
+    }
     const key = [layer.weightReport.name, layer.float.axis, groupsOf(layer)].join(' ')
     const known = byWeight.get(key)
     if (known === undefined) byWeight.set(key, [layer])
     else known.push(layer)
   }
   const shared: SharedLayer[] = []
-  const diagnostics: Diagnostic[] = []
   for (const members of byWeight.values()) {
     const blocks = weightBlocks(members[0]!.float, MAX_COLUMNS)
     if (blocks === undefined) diagnostics.push(...members.map(tooManyColumns))

@@ -10,7 +10,7 @@ import type { ChannelMean } from './bias-estimate.js'
 import { MeanWriter } from './bias-means.js'
 import { type Shift, shiftQuantized } from './bias-write.js'
 import type { DataSource } from './data-source.js'
-import { dequantizedWeight, type IntegerLayer } from './integer-layers.js'
+import type { IntegerLayer } from './integer-layers.js'
 
 /** For each layer, by its output, one row of means for each batch; no biases in them. */
 export type LayerMeans = ReadonlyMap<string, readonly ChannelMean[]>
@@ -71,7 +71,7 @@ class MeanGraph {
   private readonly writer: MeanWriter
   private readonly terms: MeanTerm[] = []
   private readonly rounded = new Map<string, string>()
-  private readonly weights = new Map<Int8Array, string>()
+  private readonly weights = new Map<string, string>()
 
   constructor(model: Model) {
     this.editor = editGraph(model)
@@ -100,10 +100,10 @@ class MeanGraph {
 
   private addIntegers(layer: IntegerLayer, input: string): void {
     const { node, weight } = layer.float
-    const values = tensorFromFloat32(weight.dims, dequantizedWeight(layer))
-    const known = this.weights.get(layer.integers.data)
+    const values = tensorFromFloat32(weight.dims, layer.integers.values())
+    const known = this.weights.get(layer.weightReport.name)
     const weightName = known ?? this.editor.addInitializer('rounded', values)
-    this.weights.set(layer.integers.data, weightName)
+    this.weights.set(layer.weightReport.name, weightName)
     const value = this.writer.add({ input, node, weightName, weight: values })
     this.terms.push({ layer: layer.report.output, value, factor: 1 })
   }

@@ -3,6 +3,7 @@
 import { editGraph, type GraphEditor, type Model, type Node } from '@pare/graph'
 import { type Tensor, tensorFromFloat32, tensorFromInts, toFloat32 } from '@pare/tensor'
 
+import { INT32_MAX } from '../integer-type.js'
 import { quantizeBias } from '../quantize-weight.js'
 import { removeUnused } from '../written-constants.js'
 import type { Addition, IntegerLayer } from './integer-layers.js'
@@ -34,7 +35,7 @@ export function biasOf({ float, addition }: IntegerLayer): Float64Array {
  * s_x · s_w, or quantization would coarsen the weights of the channel to make room.
  */
 export function fittingShift(layer: IntegerLayer, shift: Float64Array): Float64Array {
-  if (layer.integers.node.opType === 'MatMul') return shift
+  if (hasFloatBias(layer)) return shift
   const bias = biasOf(layer)
   const { scales } = layer.integers
   const inputScale = layer.report.input?.scale ?? 0
@@ -44,7 +45,11 @@ export function fittingShift(layer: IntegerLayer, shift: Float64Array): Float64A
   })
 }
 
-const INT32_MAX = 2147483647
+/** What is added to a MatMul stays float, and so does the bias of a weight in blocks. */
+function hasFloatBias({ integers, weightReport }: IntegerLayer): boolean {
+  return integers.node.opType === 'MatMul' || weightReport.granularity === 'blocked'
+}
+
 /** As `minScalesForBias`, and a little more: the shift must not bring a channel to its limit. */
 const MARGIN = 1.001
 
@@ -103,6 +108,11 @@ export function shiftQuantized(editor: GraphEditor, shift: Shift): void {
     if (place === undefined) return
     const constant = tensorFromFloat32([bias.length], bias)
     editor.setInput(place.node, place.input, editor.addInitializer('bias', constant))
+    return
+  }
+  if (hasFloatBias(layer)) {
+    const name = editor.addInitializer('bias', tensorFromFloat32([bias.length], bias))
+    editor.setInput(node, 2, name)
     return
   }
   const integers = quantizeBias(bias, layer.report.input!.scale, scales)

@@ -1,12 +1,13 @@
 // Layers with weights as the float model has them, beside the integers that quantization gave them:
 // what algorithms start from that compare the two.
-import { type GraphIndex, indexGraph, type Model, type Node } from '@pare/graph'
+import { type GraphIndex, indexGraph, intAttribute, type Model, type Node } from '@pare/graph'
 import { elementCount, storedArray, type Tensor, toFloat32 } from '@pare/tensor'
 
-import { channelLayout, forEachValue } from '../channels.js'
+import { blockLayout, channelLayout, forEachBlockValue, forEachValue } from '../channels.js'
 import { type WeightedLayer, weightedLayer } from '../layer-weight.js'
 import type { QuantizeStaticResult } from '../quantize-static.js'
 import type { LayerReport, QuantizedWeightReport } from '../report.js'
+import type { WeightArray } from '../weight-integers.js'
 
 export interface IntegerLayer {
   /** Its report; `output` names it. */
@@ -27,11 +28,13 @@ export interface Addition {
 }
 
 export interface LayerIntegers {
-  /** The layer in the quantized model. */
+  /** The layer in the quantized model (in QDQ format). */
   readonly node: Node
-  readonly data: Int8Array
-  /** One per channel, or one. */
+  readonly data: WeightArray
+  /** One per channel or block, or one. */
   readonly scales: Float32Array
+  /** What DequantizeLinear makes of them, in the order of the float weight. */
+  readonly values: () => Float32Array
 }
 
 /** In the order of the graph. `quantized` must be made of `model`; layers it left float are not among them. */
@@ -52,7 +55,6 @@ function integerLayer(
   integer: GraphIndex,
 ): IntegerLayer | undefined {
   if (report.decision !== 'integer' || report.weight === undefined) return undefined
-  if (report.weight.granularity === 'blocked') return undefined
   const node = floatNode(report.output, float)
   const layer = node === undefined ? undefined : weightedLayer(node, float)
   if (layer === undefined || 'reason' in layer) return undefined
@@ -83,7 +85,7 @@ function additionTo({ node, channels }: WeightedLayer, index: GraphIndex): Addit
   return isVector || count === 1 ? { node: add, input, constant } : undefined
 }
 
-/** The int8 weight is read by DequantizeLinear nodes, and those by the layers that share it. */
+/** The integers are read by DequantizeLinear, and what that makes by the layers that share them. */
 function readIntegers(
   { output, outputValue }: LayerReport,
   weightName: string,
@@ -92,17 +94,26 @@ function readIntegers(
   const weight = index.constant(weightName)
   const [dequantize] = index.consumers(weightName)
   const scale = index.constant(dequantize?.inputs[1] ?? '')
-  if (weight?.dataType !== 'int8' || scale === undefined || dequantize === undefined) {
-    return undefined
-  }
-  const readers = index.consumers(dequantize.outputs[0]!)
+  if (weight === undefined || scale === undefined || dequantize === undefined) return undefined
+  const readers = layersBehind(dequantize, index)
   const names = [output, outputValue?.name]
   const node =
     readers.length === 1
       ? readers[0]
       : readers.find((reader) => names.includes(shownAs(reader.outputs[0]!, index)))
   if (node === undefined) return undefined
-  return { node, data: storedArray(weight) as Int8Array, scales: toFloat32(scale) }
+  const zeroPoint = index.constant(dequantize.inputs[2] ?? '')
+  const data = storedArray(weight) as WeightArray
+  const scales = toFloat32(scale)
+  const values = () => dequantized(dequantize, { weight, data, scales, zeroPoint })
+  return { node, data, scales, values }
+}
+
+/** Blocks may be reshaped before the layer reads them. */
+function layersBehind(dequantize: Node, index: GraphIndex): readonly Node[] {
+  const readers = index.consumers(dequantize.outputs[0]!)
+  const [reshape] = readers
+  return reshape?.opType === 'Reshape' ? index.consumers(reshape.outputs[0]!) : readers
 }
 
 /** A graph output written in integers has its name behind QuantizeLinear and DequantizeLinear. */
@@ -113,13 +124,23 @@ function shownAs(value: string, index: GraphIndex): string {
   return behind !== undefined && index.isGraphOutput(behind) ? behind : value
 }
 
-/** scale · q in float32: what DequantizeLinear makes of the weight. */
-export function dequantizedWeight({ float, integers }: IntegerLayer): Float32Array {
-  const { data, scales } = integers
-  const layout = channelLayout(float.weight.dims, scales.length > 1 ? float.axis : undefined)
+interface Stored {
+  readonly weight: Tensor
+  readonly data: WeightArray
+  readonly scales: Float32Array
+  readonly zeroPoint: Tensor | undefined
+}
+
+/** (q − zero) · scale in float32, as DequantizeLinear computes it. */
+function dequantized(dequantize: Node, { weight, data, scales, zeroPoint }: Stored): Float32Array {
+  const axis = intAttribute(dequantize, 'axis', 1)
+  const blockSize = intAttribute(dequantize, 'block_size', 0)
+  const zeros = zeroPoint === undefined ? undefined : (storedArray(zeroPoint) as WeightArray)
   const values = new Float32Array(data.length)
-  forEachValue(layout, (channel, index) => {
-    values[index] = data[index]! * scales[channel]!
-  })
+  const fill = (group: number, index: number) => {
+    values[index] = (data[index]! - (zeros?.[group] ?? 0)) * scales[group]!
+  }
+  if (blockSize > 0) forEachBlockValue(blockLayout(weight.dims, axis, blockSize), fill)
+  else forEachValue(channelLayout(weight.dims, scales.length > 1 ? axis : undefined), fill)
   return values
 }
