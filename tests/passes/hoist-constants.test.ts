@@ -71,6 +71,33 @@ describe('hoistConstants', () => {
     for (const flag of [0, 1]) await expectSameOutputs(before, after, feeds(flag))
   })
 
+  it('folds weights that are put together of slices', async () => {
+    const body = (name: string) =>
+      model()
+        .floats(`w${name}`, [4, 4], numbers(16, 7))
+        .initializer(`0${name}`, tensorFromInts('int64', [1], [0]))
+        .initializer(`2${name}`, tensorFromInts('int64', [1], [2]))
+        .initializer(`4${name}`, tensorFromInts('int64', [1], [4]))
+        .node('Slice', [`w${name}`, `0${name}`, `2${name}`], [`a${name}`])
+        .node('Slice', [`w${name}`, `2${name}`, `4${name}`], [`b${name}`])
+        .node('Concat', [`b${name}`, `a${name}`], [`c${name}`], { axis: 0 })
+        .node('MatMul', ['x', `c${name}`], [`y${name}`])
+        .output(`y${name}`, 'float32', [2, 4])
+        .graph()
+    const before = model({ opset: 17 })
+      .input('flag', 'bool', [])
+      .input('x', 'float32', [2, 4])
+      .node('If', ['flag'], ['y'], { then_branch: body('t'), else_branch: body('e') })
+      .output('y', 'float32', [2, 4])
+      .build()
+    const { model: after } = await prepareModel(before, { open: openModel, feeds: feeds(1) })
+    for (const { nodes } of subgraphsOf(after.graph.nodes.at(-1)!)) {
+      expect(nodes.map(({ opType }) => opType)).toEqual(['MatMul'])
+    }
+    expect(after.graph.initializers.size).toBe(1)
+    for (const flag of [0, 1]) await expectSameOutputs(before, after, feeds(flag))
+  })
+
   it('leaves what a body gives out, and scalars', async () => {
     const body = model()
       .input('i', 'int64', [])

@@ -2,8 +2,9 @@
 // quantizer finds them, and where branches with the same weight share it. Rules:
 // 1. Float constants of one dimension or more move: initializers and Constant nodes, unless the body
 //    gives them out or lets an input override them. Shapes, axes and scalars stay where they are.
-// 2. So do nodes that only lay out or convert constants (Transpose, Reshape, Cast, …), with the
-//    constants they read: folding computes them afterwards.
+// 2. So do nodes that only lay out or convert constants (Transpose, Reshape, Cast, Slice and Concat,
+//    as exporters put gates into the order of LSTM), with the constants they read: folding computes
+//    them afterwards.
 // 3. They get names that no graph of the model has.
 import {
   editGraph,
@@ -24,9 +25,11 @@ export function hoistConstants(): Pass {
 /** Rule 2: they make nothing larger, and cost nothing where they are not folded after all. */
 const LAYOUT_OPS: ReadonlySet<string> = new Set([
   'Cast',
+  'Concat',
   'Flatten',
   'Identity',
   'Reshape',
+  'Slice',
   'Squeeze',
   'Transpose',
   'Unsqueeze',
