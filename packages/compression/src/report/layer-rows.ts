@@ -23,7 +23,7 @@ export function layerRows(
       decision: text(layer['decision']),
       scheme: schemeOf(layer),
       range: rangeOf(layer),
-      sqnr_db: firstOf(names.outputs, (output) => sqnr.get(output) ?? undefined) ?? null,
+      sqnr_db: firstOf(valuesOf(names, own), (value) => sqnr.get(value) ?? undefined) ?? null,
       saturation_risk: saturationRisk(layer),
       kernel: kernelName(layer, kernel),
       share_of_time: own?.share ?? null,
@@ -45,6 +45,11 @@ function namesOf(layer: JsonObject): LayerNames {
     node: text(layer['node']),
     outputs: outputs.filter((name): name is string => typeof name === 'string' && name !== ''),
   }
+}
+
+/** The layer's output; where that is no value of the result, the one in which its kernel ends. */
+function valuesOf({ outputs }: LayerNames, kernel: KernelProfile | undefined): readonly string[] {
+  return [...outputs, ...(kernel?.covers ?? []).toReversed()]
 }
 
 type KernelFinder = (names: LayerNames) => KernelProfile | undefined

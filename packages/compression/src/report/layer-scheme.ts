@@ -32,6 +32,7 @@ function activationType({ input, outputValue, weight }: JsonObject): string | un
 }
 
 const GRANULARITY: Readonly<Record<string, string>> = {
+  blocked: 'in blocks',
   per_channel: 'per channel',
   per_tensor: 'per tensor',
 }

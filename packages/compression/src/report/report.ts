@@ -84,8 +84,8 @@ export interface LayerRow {
   /** Calibrated ranges of the layer's input and output, where they are quantized by them. */
   readonly range: { readonly input: Range | null; readonly output: Range | null } | null
   /**
-   * Signal to quantization noise at the layer's output, of the whole result up to there; null where
-   * there is no difference or nothing to compare with.
+   * Signal to quantization noise at the layer's output, or where its kernel ends, of the whole result
+   * up to there; null where there is no difference or nothing to compare with.
    */
   readonly sqnr_db: number | null
   /** Channels of the weight that a processor with 16-bit sums may saturate, of all. */

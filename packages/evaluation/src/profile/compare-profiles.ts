@@ -1,4 +1,4 @@
-import { sessionSource } from '../model/model-source.js'
+import { modelOf, sessionSource } from '../model/model-source.js'
 import type { EvaluationResult } from '../result.js'
 import { servedFeeds, type Setting } from '../setting.js'
 import { opCosts } from './op-costs.js'
@@ -29,6 +29,9 @@ async function profileOf(
   return profileModel({
     source: sessionSource(options[which]),
     model: models[which],
+    ...(which === 'result' && options.layers !== undefined
+      ? { prepared: modelOf(options.layers.prepared) }
+      : {}),
     session,
     feeds: await servedFeeds(setting),
     trace: options.trace,

@@ -3,6 +3,8 @@
 // that no earlier kernel has computed.
 import { type Graph, type Node, nodeLabel, readValues, walkNodes } from '@pare/graph'
 
+import { opFamily } from './op-family.js'
+
 /** One kernel as far as it is known: its name, and what it writes when the graph was read back. */
 export interface KnownKernel {
   readonly name: string
@@ -24,11 +26,10 @@ export function coveredNodes(
   const producer = (value: string) => (value === '' ? undefined : producers.get(value))
   const computed = new Set<Node>()
   return kernels.map(({ name, outputs }) => {
-    const root =
-      firstOf([...outputs, name].flatMap(candidates), producer) ??
-      firstOf(candidates(name), (label) => labels.get(label))
-    if (root === undefined) return []
-    const claimed = claim(root, producer, computed)
+    const written = outputs.map((output) => firstOf(candidates(output), producer))
+    const named = firstOf(candidates(name), (text) => producer(text) ?? labels.get(text))
+    const roots = written.some((node) => node !== undefined) ? written : [named]
+    const claimed = claim(roots, producer, computed)
     return claimed.sort((a, b) => position.get(a)! - position.get(b)!)
   })
 }
@@ -53,12 +54,12 @@ function candidates(name: string): readonly string[] {
 }
 
 function claim(
-  root: Node,
+  roots: readonly (Node | undefined)[],
   producer: (value: string) => Node | undefined,
   computed: Set<Node>,
 ): Node[] {
   const claimed: Node[] = []
-  const pending = [root]
+  const pending = roots.filter((node) => node !== undefined)
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
     if (computed.has(node)) continue
     computed.add(node)
@@ -81,8 +82,20 @@ const CONVERSIONS: ReadonlySet<string> = new Set([
   'QuantizeLinear',
 ])
 
-/** Of the nodes of one kernel the one it is known by: the last with a weight, else the last. */
-export function mainNode(nodes: readonly Node[], hasWeight: (node: Node) => boolean): Node | null {
+/**
+ * Of the nodes of one kernel the one it is known by: the last that is what the kernel stands for
+ * (`family`, as `opFamily` says), else the last with a weight, else the last.
+ */
+export function mainNode(
+  nodes: readonly Node[],
+  { family, hasWeight }: { readonly family: string; readonly hasWeight: (node: Node) => boolean },
+): Node | null {
   const computing = nodes.filter(({ opType }) => !CONVERSIONS.has(opType))
-  return computing.findLast(hasWeight) ?? computing.at(-1) ?? nodes.at(-1) ?? null
+  return (
+    computing.findLast(({ opType }) => opFamily(opType) === family) ??
+    computing.findLast(hasWeight) ??
+    computing.at(-1) ??
+    nodes.at(-1) ??
+    null
+  )
 }

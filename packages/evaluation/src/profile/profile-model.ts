@@ -1,11 +1,12 @@
 // Where the time of a model goes: which kernel the runtime chose for what, and its share.
-import { type Model, nodeLabel } from '@pare/graph'
+import { type Model, type Node, nodeLabel } from '@pare/graph'
 import type { InferenceSession, SessionOptions } from '@pare/inference'
 import { decodeModel } from '@pare/onnx'
 
 import { type Feeds, feedsFor } from '../feeds.js'
 import { coveredNodes, mainNode } from './covered-nodes.js'
 import { type TimedKernel, timedKernels } from './kernels.js'
+import { opFamily } from './op-family.js'
 import { servedConstants, weightedNodes } from './weight-readers.js'
 
 /**
@@ -40,9 +41,12 @@ export interface KernelProfile {
   readonly time_us: number
   /** Of the time of all kernels, 0 to 1. */
   readonly share: number
-  /** The node of the file that it is known by; null for what the runtime added. */
+  /**
+   * The node that it is known by, of the prepared model where the result is profiled; null for what
+   * the runtime or quantization added.
+   */
   readonly node: string | null
-  /** First outputs of all nodes of the file that it computes, the fused ones too. */
+  /** First outputs of all nodes that it computes, the fused ones too. */
   readonly covers: readonly string[]
 }
 
@@ -50,6 +54,8 @@ export interface ProfileRequest {
   /** What a session is made of. */
   readonly source: Uint8Array | { readonly path: string }
   readonly model: Model
+  /** The model that it was made from, where nodes are to be named as they are there. */
+  readonly prepared?: Model
   readonly session: SessionOptions
   /** One batch as it is served. */
   readonly feeds: Feeds
@@ -77,7 +83,8 @@ export async function profileModel(request: ProfileRequest): Promise<ModelProfil
   })
   if (written === null) return null
   const optimized = written.optimized === null ? null : decodeModel(written.optimized)
-  return describe(timedKernels(written.events, optimized, WARM_UP_RUNS), model, runs)
+  const kernels = timedKernels(written.events, optimized, WARM_UP_RUNS)
+  return describe(kernels, computedNodes(kernels, request), runs)
 }
 
 function plannedRuns(eachMs: number, nodes: number): number {
@@ -85,19 +92,52 @@ function plannedRuns(eachMs: number, nodes: number): number {
   return Math.max(1, Math.min(most, Math.floor(BUDGET_MS / eachMs)))
 }
 
-function describe(timed: readonly TimedKernel[], model: Model, runs: number): ModelProfile {
+interface ComputedNodes {
+  readonly main: Node | null
+  readonly covers: readonly string[]
+}
+
+/** What each kernel computes. Quantization keeps the names of values: they lead to the prepared model. */
+function computedNodes(
+  kernels: readonly TimedKernel[],
+  { model, prepared }: ProfileRequest,
+): readonly ComputedNodes[] {
+  const ofFile = coveredNodes(kernels, model.graph)
+  const known = prepared ?? model
+  const weighted = weightedNodes(servedConstants(known))
+  const nodes =
+    prepared === undefined
+      ? ofFile
+      : coveredNodes(
+          kernels.map(({ name, outputs }, at) => ({
+            name,
+            outputs: [...outputs, ...ofFile[at]!.flatMap((node) => node.outputs)],
+          })),
+          prepared.graph,
+        )
+  return nodes.map((computed, at) => ({
+    main: mainNode(computed, {
+      family: opFamily(kernels[at]!.opType),
+      hasWeight: (node) => weighted.has(node),
+    }),
+    covers: computed.flatMap(({ outputs }) => outputs.slice(0, 1)),
+  }))
+}
+
+function describe(
+  timed: readonly TimedKernel[],
+  computed: readonly ComputedNodes[],
+  runs: number,
+): ModelProfile {
   const total = timed.reduce((sum, { time }) => sum + time, 0)
-  const weighted = weightedNodes(servedConstants(model))
-  const covered = coveredNodes(timed, model.graph)
   const kernels = timed.map(({ opType, time }, at): KernelProfile => {
-    const nodes = covered[at]!
-    const main = mainNode(nodes, (node) => weighted.has(node))
+    const { main, covers } = computed[at]!
     return {
       kernel: opType,
       time_us: time,
       share: total === 0 ? 0 : time / total,
       node: main === null ? null : nodeLabel(main),
-      covers: nodes.flatMap(({ outputs }) => outputs.slice(0, 1)),
+      covers,
     }
   })
   return { runs, kernels_us: total, kernels }
