@@ -1,4 +1,11 @@
 export {
+  adaRound,
+  type AdaRoundOptions,
+  type AdaRoundProgress,
+  type AdaRoundReport,
+  type AdaRoundResult,
+} from './accuracy/adaround.js'
+export {
   BIAS_CORRECTION_METHODS,
   type BiasCorrectionMethod,
   type BiasCorrectionProgress,
