@@ -38,6 +38,12 @@ export class Collectors<Kind extends StatisticsKind> {
   }
 }
 
+/** Gives the memory of counted values back now: the collector of garbage would let much of it gather. */
+export function discard(tensors: readonly PointValues[]): void {
+  const transfer = [...new Set(tensors.map(({ values }) => values.buffer as ArrayBuffer))]
+  structuredClone(null, { transfer })
+}
+
 /** Counts at once, in this thread. */
 export function countHere<Kind extends StatisticsKind>(
   observer: CountingObserver<Kind>,
@@ -47,6 +53,7 @@ export function countHere<Kind extends StatisticsKind>(
     room: () => Promise.resolve(),
     add: (tensors) => {
       for (const tensor of tensors) collectors.add(tensor)
+      discard(tensors)
     },
     states: () => Promise.resolve(collectors.states()),
     close: () => Promise.resolve(),

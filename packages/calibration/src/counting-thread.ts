@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 
 import type { FromCountingThread, ToCountingThread } from './count-in-thread.js'
-import { Collectors } from './counter.js'
+import { Collectors, discard } from './counter.js'
 import { observerOf } from './observers.js'
 import type { StatisticsKind } from './statistics.js'
 
@@ -14,6 +14,7 @@ const collectors = new Collectors(observer)
 parentPort?.on('message', (message: ToCountingThread) => {
   if (message.type === 'add') {
     for (const tensor of message.tensors) collectors.add(tensor)
+    discard(message.tensors)
     reply({ type: 'counted' })
   } else reply({ type: 'states', states: collectors.states() })
 })
