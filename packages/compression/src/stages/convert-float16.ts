@@ -1,10 +1,15 @@
 import { raiseOpset } from '@pare/passes'
-import { convertFloat16 as convert, FLOAT16_BLOCKED_OPS, readBackFloat16 } from '@pare/quantization'
+import {
+  convertFloat16 as convert,
+  type ConvertFloat16Result,
+  FLOAT16_BLOCKED_OPS,
+  readBackFloat16,
+} from '@pare/quantization'
 
 import type { StepOf } from '../recipe/recipe.js'
 import { optimizeWith } from './optimize-model.js'
 import type { StageContext, StageResult } from './stage.js'
-import { readModel, readShapes, writeJson, writeModel } from './stage-files.js'
+import { putAside, readModel, readShapes, writeJson, writeModel } from './stage-files.js'
 
 type Params = Omit<StepOf<'convert_float16'>, 'type'>
 
@@ -19,6 +24,23 @@ const BFLOAT16_OPSET = 22
  */
 export async function convertFloat16(context: StageContext): Promise<StageResult> {
   const params = context.params as unknown as Params
+  const converted = await convertInput(context, params)
+  const readBack = await readBackFloat16(converted, params.float_type, optimizeWith(context))
+  const diagnostics = [...converted.diagnostics, ...readBack.diagnostics]
+  return {
+    outputs: [
+      writeModel(context, converted.model),
+      await writeJson(context, 'decisions', { layers: readBack.layers, diagnostics }),
+    ],
+    metrics: {
+      nodes_float16: readBack.narrowNodes,
+      nodes_float32: readBack.float32Nodes,
+      casts_added: converted.castsAdded,
+    },
+  }
+}
+
+async function convertInput(context: StageContext, params: Params): Promise<ConvertFloat16Result> {
   const { float_type: type } = params
   const shapes = await readShapes(context)
   const prepared = await readModel(context, 'model')
@@ -31,21 +53,9 @@ export async function convertFloat16(context: StageContext): Promise<StageResult
     nodeBlockList: params.nodes_to_exclude,
     types: shapes,
   })
-  const readBack = await readBackFloat16(converted, type, optimizeWith(context))
-  const diagnostics = [
-    ...(raised?.diagnostics ?? []),
-    ...converted.diagnostics,
-    ...readBack.diagnostics,
-  ]
   return {
-    outputs: [
-      writeModel(context, converted.model),
-      await writeJson(context, 'decisions', { layers: readBack.layers, diagnostics }),
-    ],
-    metrics: {
-      nodes_float16: readBack.narrowNodes,
-      nodes_float32: readBack.float32Nodes,
-      casts_added: converted.castsAdded,
-    },
+    ...converted,
+    model: putAside(context, converted.model, 'converted'),
+    diagnostics: [...(raised?.diagnostics ?? []), ...converted.diagnostics],
   }
 }

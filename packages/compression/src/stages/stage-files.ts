@@ -1,12 +1,13 @@
 // How a stage reads its inputs and writes its outputs.
-import { link, readFile, writeFile } from 'node:fs/promises'
+import { link, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { ModelSource } from '@pare/evaluation'
-import type { Model } from '@pare/graph'
+import { type Model, tensorsOf } from '@pare/graph'
 import { encodeModel } from '@pare/onnx'
 import { isBundle, openModelFile, planModelFile } from '@pare/onnx/bundle'
 import type { ValueShape, ValueShapes } from '@pare/passes'
+import type { Tensor } from '@pare/tensor'
 
 import { errors } from '../errors.js'
 import type { StageContext, StageInput, StageOutput } from './stage.js'
@@ -41,9 +42,33 @@ async function enter(context: StageContext, role: string): Promise<string> {
 /** The model of an input for an evaluation, which runs it and looks at the file as it is. */
 export async function readStoredModel(context: StageContext, role: string): Promise<ModelSource> {
   const { path } = inputOf(context, role)
-  if (!isBundle(path)) return readFile(path)
-  const { model, sizeBytes, read } = openModelFile(await enter(context, role))
-  return { model, session: encodeModel(model), bytes: sizeBytes, read }
+  if (isBundle(path)) {
+    const { model, sizeBytes, read } = openModelFile(await enter(context, role))
+    return { model, session: encodeModel(model), bytes: sizeBytes, read }
+  }
+  if ((await stat(path)).size <= maxBytesInMemory(context)) return readFile(path)
+  const { model, sizeBytes, read } = openModelFile(path)
+  return { model: putAside(context, model, role), session: { path }, bytes: sizeBytes, read }
+}
+
+/** Models beyond this are copied too dearly between a stage and the sessions that it opens. */
+const MAX_BYTES_IN_MEMORY = 256 << 20
+
+function maxBytesInMemory({ maxOnnxBytes = Infinity }: StageContext): number {
+  return Math.min(MAX_BYTES_IN_MEMORY, maxOnnxBytes)
+}
+
+/**
+ * The same model with its weights in the work folder, when they are many: where it is encoded for a
+ * session they are not copied, and whoever lets go of the model given has its memory back.
+ */
+export function putAside(context: StageContext, model: Model, name: string): Model {
+  const bytesOf = ({ data }: Tensor) => (data.kind === 'bytes' ? data.bytes.length : 0)
+  const inMemory = tensorsOf(model).reduce((sum, tensor) => sum + bytesOf(tensor), 0)
+  if (inMemory <= maxBytesInMemory(context)) return model
+  const path = join(context.workDir, `${name}.aside`)
+  planModelFile(model, { maxOnnxBytes: 0 }).write(path)
+  return openModelFile(path).model
 }
 
 /** Reads a JSON input that an earlier stage wrote; its form is that stage's promise. */
