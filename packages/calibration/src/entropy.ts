@@ -44,8 +44,27 @@ export function entropyRange(distribution: Distribution, options: ResolvedRangeO
   for (let i = 1 - FINE / COARSE; i < FINE / COARSE; i++) {
     if (i !== 0 && around + i / FINE >= 0) attempt(around + i / FINE)
   }
-  const { min: low, max: high } = windowAt(distribution, farthest * 2 ** -best.octaves)
-  return { min: Math.max(low, min), max: Math.min(high, max) }
+  return affordable(distribution, best.octaves)
+}
+
+/**
+ * Divergence counts how many values are clipped, not how far they lie outside. Where most values
+ * crowd around 0 and few are large (behind a swish, before a softmax), the window with the least
+ * divergence cuts off just those that decide: networks of that kind end at chance. So this share of
+ * the values may be clipped, no more; outliers are rarer than that.
+ */
+const MOST_CLIPPED = 1e-4
+
+/** The narrowest window, no narrower than asked for, that clips no more than that. */
+function affordable(distribution: Distribution, octaves: number): Ends {
+  const { min, max, sums, total } = distribution
+  for (let narrower = octaves; narrower > 0; narrower -= 1 / COARSE) {
+    const window = windowAt(distribution, Math.max(-min, max) * 2 ** -narrower)
+    const inside = sums.count[cellOf(window.max) + 1]! - sums.count[cellOf(window.min)]!
+    if (total - inside > MOST_CLIPPED * total) continue
+    return { min: Math.max(window.min, min), max: Math.min(window.max, max) }
+  }
+  return { min, max }
 }
 
 /** Symmetric, but no side is longer than its values reach. Always holds 0. */
