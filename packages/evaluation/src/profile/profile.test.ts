@@ -74,6 +74,25 @@ describe('profileModel', () => {
     expect(shareOf(made)).toBeCloseTo(1)
   })
 
+  it('is not led astray by names', async () => {
+    const name = '"},\n{"cat": "\\u0041<script>'
+    const odd = model()
+      .input('x', 'float32', [64, 64])
+      .floats('w', [64, 64], normal(4096))
+      .node('MatMul', ['x', 'w'], [name])
+      .named(name)
+      .node('Sigmoid', [name], ['y'])
+      .output('y', 'float32', [64, 64])
+      .build()
+    const made = await profile(odd, {
+      x: { dataType: 'float32', dims: [64, 64], data: normal(4096) },
+    })
+    expect(made.kernels.map(({ kernel, node }) => [kernel, node])).toEqual([
+      ['MatMul', name],
+      ['Sigmoid', 'y'],
+    ])
+  })
+
   it('counts what a body computes for its nodes, and not for the If around it again', async () => {
     const branch = (value: string) =>
       model()

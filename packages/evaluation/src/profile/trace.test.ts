@@ -2,34 +2,47 @@ import { describe, expect, it } from 'vitest'
 
 import { ownTimes, readTrace } from './trace.js'
 
-const run = (ts: number) => ({ cat: 'Session', name: 'model_run', ts, dur: 50, args: {} })
-const kernel = (name: string, ts: number, dur: number, op = 'Relu') => ({
-  cat: 'Node',
-  name: `${name}_kernel_time`,
-  ts,
-  dur,
-  args: { op_name: op },
-})
+/** An event as onnxruntime writes it. */
+const event = (cat: string, name: string, [ts, dur]: readonly number[], args = '') =>
+  `{"cat" : "${cat}","pid" :7,"tid" :7,"dur" :${dur},"ts" :${ts},"ph" : "X","name" :"${name}","args" : {${args}}}`
+const RELU = '"provider" : "CPUExecutionProvider","op_name" : "Relu","output_size" : "4"'
+const kernel = (name: string, ...times: readonly number[]) =>
+  event('Node', `${name}_kernel_time`, times, RELU)
+const run = (ts: number) => event('Session', 'model_run', [ts, 50])
+const fileOf = (events: readonly string[]) => `[\n${events.join(',\n')}\n]\n`
+
+const namesOf = (text: string) =>
+  readTrace(text).map((one) => one.map(({ name, duration }) => [name, duration]))
 
 describe('readTrace', () => {
   it('sorts kernels into runs by when they started, in the order of their start', () => {
     const events = [
-      { cat: 'Session', name: 'session_initialization', ts: 0, dur: 9, args: {} },
+      event('Session', 'session_initialization', [0, 9]),
       kernel('b', 120, 5),
       kernel('a', 110, 5),
       run(100),
-      { cat: 'Node', name: 'a_fence_before', ts: 109, dur: 1, args: { op_name: 'Relu' } },
+      event('Node', 'a_fence_before', [109, 1], RELU),
       kernel('a', 210, 7),
       run(200),
     ]
-    const runs = readTrace(JSON.stringify(events))
-    expect(runs.map((one) => one.map(({ name, duration }) => [name, duration]))).toEqual([
+    expect(namesOf(fileOf(events))).toEqual([
       [
         ['a', 5],
         ['b', 5],
       ],
       [['a', 7]],
     ])
+  })
+
+  it('reads names that onnxruntime did not escape', () => {
+    const names = ['say "x"', 'two\nlines', '\\', '","args" : {', '{"cat" : "Node"']
+    const events = [run(0), ...names.map((name, at) => kernel(name, at + 1, 1))]
+    expect(namesOf(fileOf(events))).toEqual([names.map((name) => [name, 1])])
+  })
+
+  it('finds nothing in what is no trace', () => {
+    expect(readTrace('')).toEqual([])
+    expect(readTrace('[{"cat":"Node"}]')).toEqual([])
   })
 })
 

@@ -9,35 +9,54 @@ export interface KernelEvent {
   readonly duration: number
 }
 
-interface RawEvent {
-  readonly cat?: unknown
-  readonly name?: unknown
-  readonly ts?: unknown
-  readonly dur?: unknown
-  readonly args?: { readonly op_name?: unknown }
+interface TraceEvent extends Omit<KernelEvent, 'opType'> {
+  readonly category: string
+  readonly opType: string | undefined
 }
 
 const SUFFIX = '_kernel_time'
 
 /** The kernels of each run, in the order of their start. `text` is the file that a session wrote. */
 export function readTrace(text: string): readonly (readonly KernelEvent[])[] {
-  const events = JSON.parse(text) as readonly RawEvent[]
-  const runs = events.filter(({ cat, name }) => cat === 'Session' && name === 'model_run')
+  const events = readEvents(text)
+  const starts = events
+    .filter(({ category, name }) => category === 'Session' && name === 'model_run')
+    .map(({ start }) => start)
+    .sort((a, b) => a - b)
   const kernels = events.flatMap(kernelEvent).sort((a, b) => a.start - b.start)
-  const starts = runs.map(({ ts }) => Number(ts)).sort((a, b) => a - b)
   return starts.map((start, run) => {
     const end = starts[run + 1] ?? Infinity
     return kernels.filter((kernel) => kernel.start >= start && kernel.start < end)
   })
 }
 
-function kernelEvent({ cat, name, ts, dur, args }: RawEvent): readonly KernelEvent[] {
-  const opType = args?.op_name
-  if (cat !== 'Node' || typeof name !== 'string' || typeof opType !== 'string') return []
-  // onnxruntime writes more than one event per node; only this one has the time of the kernel.
-  if (!name.endsWith(SUFFIX)) return []
-  const event = { name: name.slice(0, -SUFFIX.length), opType }
-  return [{ ...event, start: Number(ts), duration: Number(dur) }]
+/** onnxruntime writes more than one event per node; only one has the time of the kernel. */
+function kernelEvent({ category, opType, ...event }: TraceEvent): readonly KernelEvent[] {
+  if (category !== 'Node' || opType === undefined || !event.name.endsWith(SUFFIX)) return []
+  return [{ ...event, name: event.name.slice(0, -SUFFIX.length), opType }]
+}
+
+const EVENT = '{"cat" : "'
+const HEAD =
+  /^\{"cat" : "(\w+)","pid" :\d+,"tid" :\d+,"dur" :(\d+),"ts" :(\d+),"ph" : "X","name" :"/
+const ARGUMENTS = '","args" : {'
+
+/**
+ * The file is meant to be JSON, but onnxruntime does not escape names: one with a quote or a line
+ * break in it would make all of it unreadable. So events are cut out by what surrounds them, and
+ * names are taken as they are.
+ */
+function readEvents(text: string): readonly TraceEvent[] {
+  return `\n${text}`.split(`\n${EVENT}`).flatMap((rest): readonly TraceEvent[] => {
+    const event = EVENT + rest
+    const head = HEAD.exec(event)
+    const end = event.lastIndexOf(ARGUMENTS)
+    if (head === null || end < head[0].length) return []
+    const [all, category = '', duration, start] = head
+    const opType = /"op_name" : "([^"]*)"/.exec(event.slice(end))?.[1]
+    const name = event.slice(all.length, end)
+    return [{ category, name, opType, start: Number(start), duration: Number(duration) }]
+  })
 }
 
 /**
