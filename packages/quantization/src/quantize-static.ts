@@ -30,6 +30,7 @@ import { readyModel } from './ready-model.js'
 import { unprofitableLayers } from './region-cost.js'
 import { type LayerReport, layerReports, type QuantizedValueReport } from './report.js'
 import { saturates } from './saturation.js'
+import { speedDiagnostics } from './speed-diagnostics.js'
 
 export interface QuantizeStaticResult {
   readonly model: Model
@@ -179,21 +180,6 @@ function weightRange(options: ResolvedStaticOptions): WeightRange {
   if (reduceRange === true) return 'reduced'
   const maySaturate = weightType === 'int8' && hasIntegerKernels(options) && saturates(isa)
   return reduceRange === 'auto' && maySaturate ? 'pairwise' : 'full'
-}
-
-/** Says that a file is not meant to be faster, where it is not. */
-function speedDiagnostics(
-  options: ResolvedStaticOptions,
-  layers: readonly LayerReport[],
-): readonly Diagnostic[] {
-  const { activationType } = options
-  const blocked = layers.filter(({ weight }) => weight?.granularity === 'blocked').length
-  const slow = hasIntegerKernels(options)
-    ? blocked > 0 && `${blocked} layers have weights in blocks`
-    : `the activations are ${activationType}`
-  if (slow === false) return []
-  const message = `no CPU speed-up: ${slow}, for which onnxruntime has no integer kernels on a CPU`
-  return [{ severity: 'info', code: 'no_cpu_speed_up', message }]
 }
 
 function valueReporter(plan: Plan, rangeOf: RangeOf, type: string) {

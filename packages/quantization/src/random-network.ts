@@ -82,7 +82,7 @@ export function randomNetwork(seed: number): Model {
   for (let i = 0; i < count; i++) addNode(graph, values, random, i)
   graph.node('Flatten', [values.at(-1)!], ['flat'])
   graph.node('Gemm', ['flat', 'head', 'headBias'], ['y'])
-  graph.output('y').output(values.at(-2)!)
+  graph.output('y', 'float32', ['n', 5]).output(values.at(-2)!, 'float32', ['n', 4, 6, 6])
   return graph.build()
 }
 

@@ -252,6 +252,17 @@ describe('quantization schemes', () => {
     ])
   })
 
+  it('warns of kernels that are slow', async () => {
+    const built = network()
+    const statistics = await calibrated(built, [feeds])
+    const codes = (options: QuantizeStaticOptions) =>
+      quantizeStatic(built, statistics, options).diagnostics.map(({ code }) => code)
+    expect(codes({ weightType: 'uint8' })).toContain('slow_kernels')
+    expect(codes({ activationType: 'int8', format: 'QOperator' })).toContain('slow_kernels')
+    expect(codes({ activationType: 'int8', format: 'QOperator', isa: 'neon' })).toEqual([])
+    expect(codes({ format: 'QOperator' })).toEqual([])
+  })
+
   it.each([
     [{ weightType: 'uint8', activationType: 'int8' }, 'weightType'],
     [{ weightType: 'int16' }, 'weightType'],

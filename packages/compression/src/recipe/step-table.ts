@@ -222,7 +222,7 @@ export const STEP_TABLE = {
         choices: ['QDQ', 'QOperator'],
         default: 'QDQ',
         description:
-          'How the quantized graph is written: QuantizeLinear and DequantizeLinear around float operators, which runtimes fuse (QDQ), or operators on integers such as QLinearConv, fast in onnxruntime without any fusion (QOperator).',
+          'How the quantized graph is written: QuantizeLinear and DequantizeLinear around float operators, which runtimes fuse (QDQ), or operators on integers such as QLinearConv, fast in onnxruntime without any fusion (QOperator; with int8 activations slow on x86).',
       },
       ...accuracyAlgorithms,
       ...quantizationScope,
