@@ -5,15 +5,18 @@ import { elementCount, type Tensor, toFloat32 } from '@pare/tensor'
 
 import type { Pinned } from './channel-ids.js'
 
-/** The weight as [first, second, inner] and which channels meet in its element (i, j). */
+/**
+ * The weight as [first, second, inner]. One side's channels are its rows: channel i in row i. The
+ * other side's are its columns: channel floor(i / rowsPerGroup) · second + j in column j.
+ */
 export interface LayerForm {
   readonly first: number
   readonly second: number
   readonly inner: number
   readonly inputs: number
   readonly outputs: number
-  readonly inputOf: (i: number, j: number) => number
-  readonly outputOf: (i: number, j: number) => number
+  readonly rows: 'input' | 'output'
+  readonly rowsPerGroup: number
   /** Axis of the channels of input and output, from the end. */
   readonly channelAxis: number
   /** Of input and output, where the layer fixes it. */
@@ -92,15 +95,14 @@ function convForm(node: Node, { dims }: Tensor): LayerForm | undefined {
   const [outputs = 0, perGroup = 0, ...kernel] = dims
   const group = intAttribute(node, 'group', 1)
   if (dims.length < 3 || outputs % group !== 0) return undefined
-  const outputsPerGroup = outputs / group
   return {
     first: outputs,
     second: perGroup,
     inner: elementCount(kernel),
     inputs: perGroup * group,
     outputs,
-    inputOf: (i, j) => Math.floor(i / outputsPerGroup) * perGroup + j,
-    outputOf: (i) => i,
+    rows: 'output',
+    rowsPerGroup: outputs / group,
     channelAxis: 1 - dims.length,
     rank: dims.length,
   }
@@ -111,15 +113,14 @@ function convTransposeForm(node: Node, { dims }: Tensor): LayerForm | undefined 
   const [inputs = 0, perGroup = 0, ...kernel] = dims
   const group = intAttribute(node, 'group', 1)
   if (dims.length < 3 || inputs % group !== 0) return undefined
-  const inputsPerGroup = inputs / group
   return {
     first: inputs,
     second: perGroup,
     inner: elementCount(kernel),
     inputs,
     outputs: perGroup * group,
-    inputOf: (i) => i,
-    outputOf: (i, j) => Math.floor(i / inputsPerGroup) * perGroup + j,
+    rows: 'input',
+    rowsPerGroup: inputs / group,
     channelAxis: 1 - dims.length,
     rank: dims.length,
   }
@@ -131,15 +132,14 @@ function matrixForm(
   { isTransposed, rank }: { readonly isTransposed: boolean; readonly rank: number | undefined },
 ): LayerForm {
   const [first, second] = [dims.at(-2)!, dims.at(-1)!]
-  const [row, column] = [(i: number) => i, (_i: number, j: number) => j]
   return {
     first,
     second,
     inner: 1,
     inputs: isTransposed ? second : first,
     outputs: isTransposed ? first : second,
-    inputOf: isTransposed ? column : row,
-    outputOf: isTransposed ? row : column,
+    rows: isTransposed ? 'output' : 'input',
+    rowsPerGroup: first,
     channelAxis: -1,
     rank,
   }
@@ -154,9 +154,9 @@ export function biasPosition(node: Node, index: GraphIndex): number | undefined 
 }
 
 /** Greatest magnitude of each (i, j) over the inner values, [first · second]. */
-export function magnitudes(weight: Tensor, { first, second, inner }: LayerForm): Float64Array {
+export function magnitudes(weight: Tensor, { first, second, inner }: LayerForm): Float32Array {
   const values = toFloat32(weight)
-  const greatest = new Float64Array(first * second)
+  const greatest = new Float32Array(first * second)
   let at = 0
   for (let cell = 0; cell < greatest.length; cell++) {
     let most = 0

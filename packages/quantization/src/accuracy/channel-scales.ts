@@ -13,12 +13,13 @@ import {
 /** One factor per id, that of its root counts: channels are divided by it. */
 export type ChannelScales = Float64Array
 
-/** A layer with the roots of its channels and its weight's magnitudes, [first · second]. */
+/** A layer with the roots of its channels. */
 export interface ScaledLayer {
   readonly layer: ChannelLayer
   readonly inputRoots: Int32Array | undefined
   readonly outputRoots: Int32Array
-  readonly magnitudes: Float64Array
+  /** Greatest magnitude of the weight per row and column, [first · second]; computed when asked. */
+  readonly magnitudes: () => Float32Array
 }
 
 export function scaledLayers(graph: ChannelGraph): readonly ScaledLayer[] {
@@ -27,8 +28,13 @@ export function scaledLayers(graph: ChannelGraph): readonly ScaledLayer[] {
     layer,
     inputRoots: layer.inputIds === undefined ? undefined : ids.roots(layer.inputIds),
     outputRoots: ids.roots(layer.outputIds),
-    magnitudes: magnitudes(layer.weight, layer.form),
+    magnitudes: once(() => magnitudes(layer.weight, layer.form)),
   }))
+}
+
+function once<Result>(compute: () => Result): () => Result {
+  let result: Result | undefined
+  return () => (result ??= compute())
 }
 
 /**
@@ -40,19 +46,62 @@ export function raiseRanges(
   scales: ChannelScales,
   { side, greatest }: { readonly side: 'input' | 'output'; readonly greatest: Float64Array },
 ): void {
-  const { layer, inputRoots, outputRoots } = scaled
-  const { first, second, inputOf, outputOf } = layer.form
-  const roots = side === 'input' ? inputRoots! : outputRoots
-  const channelOf = side === 'input' ? inputOf : outputOf
+  const { form } = scaled.layer
+  const factor = {
+    input:
+      scaled.inputRoots === undefined
+        ? new Float64Array(form.inputs).fill(1)
+        : Float64Array.from(scaled.inputRoots, (root) => scales[root]!),
+    output: Float64Array.from(scaled.outputRoots, (root) => 1 / scales[root]!),
+  }
+  const other = side === 'input' ? 'output' : 'input'
+  const ranges =
+    form.rows === side
+      ? rowRanges(scaled.magnitudes(), form, factor[other])
+      : columnRanges(scaled.magnitudes(), form, {
+          rowFactors: factor[other],
+          columns: factor[side].length,
+        })
+  const roots = side === 'input' ? scaled.inputRoots! : scaled.outputRoots
+  for (const [channel, root] of roots.entries()) {
+    const range = ranges[channel]! * factor[side][channel]!
+    if (range > greatest[root]!) greatest[root] = range
+  }
+}
+
+function rowRanges(
+  magnitudes: Float32Array,
+  { first, second, rowsPerGroup }: LayerForm,
+  columnFactors: Float64Array,
+): Float64Array {
+  const ranges = new Float64Array(first)
   for (let i = 0; i < first; i++) {
+    const column = Math.floor(i / rowsPerGroup) * second
+    let most = 0
     for (let j = 0; j < second; j++) {
-      const times = inputRoots === undefined ? 1 : scales[inputRoots[inputOf(i, j)]!]!
-      const factor = times / scales[outputRoots[outputOf(i, j)]!]!
-      const magnitude = scaled.magnitudes[i * second + j]! * factor
-      const root = roots[channelOf(i, j)]!
-      if (magnitude > greatest[root]!) greatest[root] = magnitude
+      const range = magnitudes[i * second + j]! * columnFactors[column + j]!
+      if (range > most) most = range
+    }
+    ranges[i] = most
+  }
+  return ranges
+}
+
+function columnRanges(
+  magnitudes: Float32Array,
+  { first, second, rowsPerGroup }: LayerForm,
+  { rowFactors, columns }: { readonly rowFactors: Float64Array; readonly columns: number },
+): Float64Array {
+  const ranges = new Float64Array(columns)
+  for (let i = 0; i < first; i++) {
+    const column = Math.floor(i / rowsPerGroup) * second
+    const factor = rowFactors[i]!
+    for (let j = 0; j < second; j++) {
+      const range = magnitudes[i * second + j]! * factor
+      if (range > ranges[column + j]!) ranges[column + j] = range
     }
   }
+  return ranges
 }
 
 /** Writes all weights, biases and constants that a factor other than 1 changes. */
@@ -92,13 +141,17 @@ interface Factors {
 }
 
 function scaledWeight(weight: Tensor, form: LayerForm, { input, output }: Factors): Tensor {
-  const { first, second, inner, inputOf, outputOf } = form
+  const { first, second, inner, rows, rowsPerGroup } = form
+  const down = output?.map((scale) => 1 / scale)
+  const [rowFactors, columnFactors] = rows === 'input' ? [input, down] : [down, input]
   const source = toFloat32(weight)
   const values = new Float32Array(source.length)
   let at = 0
   for (let i = 0; i < first; i++) {
+    const column = Math.floor(i / rowsPerGroup) * second
+    const rowFactor = rowFactors?.[i] ?? 1
     for (let j = 0; j < second; j++) {
-      const factor = (input?.[inputOf(i, j)] ?? 1) / (output?.[outputOf(i, j)] ?? 1)
+      const factor = rowFactor * (columnFactors?.[column + j] ?? 1)
       for (const end = at + inner; at < end; at++) values[at] = source[at]! * factor
     }
   }

@@ -49,9 +49,9 @@ export interface EqualizeResult {
 
 const DEFAULT_MAX_SCALE = 1024
 /** A chain settles by half or more of what is left in each sweep. */
-const MAX_SWEEPS = 50
+const MAX_SWEEPS = 30
 /** Sweeps end when no factor changes by more than this part of itself. */
-const SETTLED = 1e-4
+const SETTLED = 2e-3
 
 /**
  * Equalizes all channels that lie between two Conv, Gemm or MatMul layers of constant weights. The
