@@ -5,6 +5,7 @@ import { elementCount, type Tensor, tensorFromFloat32, toFloat32 } from '@pare/t
 
 import { type StaysFloat, staysFloat } from './decision.js'
 import type { DynamicWriter, WrittenWeight } from './dynamic-operand.js'
+import { declareOutputs } from './microsoft-ops.js'
 import { quantizeWeight } from './quantize-weight.js'
 import { int8Tensor } from './written-constants.js'
 
@@ -71,6 +72,7 @@ export function rewriteAttention(
     outputs: node.outputs,
     attributes: new Map([...node.attributes].filter(([name]) => SHARED_ATTRIBUTES.has(name))),
   })
+  declareOutputs(writer.editor, node.outputs)
   return { weightName, weight }
 }
 

@@ -6,6 +6,7 @@ import { type Tensor, tensorFromFloat32, toFloat32 } from '@pare/tensor'
 
 import { type StaysFloat, staysFloat } from './decision.js'
 import type { DynamicWriter } from './dynamic-operand.js'
+import { declareOutputs } from './microsoft-ops.js'
 import { quantizeWeight } from './quantize-weight.js'
 import { int8Tensor } from './written-constants.js'
 
@@ -60,6 +61,7 @@ export function rewriteLstm(
     outputs: node.outputs,
     attributes,
   })
+  declareOutputs(writer.editor, node.outputs)
   return [quantizedW.values, quantizedR.values]
 }
 

@@ -84,6 +84,15 @@ describe('quantizeDynamic in bodies', () => {
     expect(sqnr(before['y']!, after['y']!)).toBeGreaterThan(30)
   })
 
+  it('declares the types behind operators that standard tools do not know', () => {
+    const { graph } = quantizeDynamic(voiceActivity()).model
+    for (const { nodes, valueInfo } of subgraphsOf(graph.nodes.at(-1)!)) {
+      const lstm = nodes.find(({ domain }) => domain === 'com.microsoft')!
+      const type = { kind: 'tensor', elementType: 'float32' }
+      expect(valueInfo).toContainEqual({ name: lstm.outputs[1], type, metadataProps: [] })
+    }
+  })
+
   it('writes a weight that branches share once, into the main graph', () => {
     const { graph } = quantizeDynamic(voiceActivity()).model
     const shapes = [...graph.initializers.values()].map(

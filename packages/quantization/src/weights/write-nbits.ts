@@ -10,6 +10,7 @@ import {
 import { channelVector } from '@pare/passes'
 import { type Tensor, tensorFromFloats } from '@pare/tensor'
 
+import { declareOutputs } from '../microsoft-ops.js'
 import type { QuantizedMatrix } from './block-grid.js'
 import { stays, type StaysUnquantized } from './decision.js'
 import type { WeightLayer } from './find-layers.js'
@@ -100,6 +101,7 @@ export function rewriteAsNBits(
   if (follower !== undefined) editor.removeNode(follower.add)
   if (product === output) editor.replaceNode(node, multiply)
   else editor.replaceNode(node, [multiply, { opType: 'Add', inputs: [product, bias] }])
+  declareOutputs(editor, [product], layer.weight.dataType)
 }
 
 /** The constant that an Add puts on each output of a MatMul, which nobody else reads. */
@@ -159,7 +161,7 @@ export function writeTable(
 
 export function rewriteAsBlockGather(
   editor: GraphEditor,
-  { node, input }: WeightLayer,
+  { node, input, weight }: WeightLayer,
   written: WrittenMatrix,
   { spec }: Pick<QuantizedMatrix, 'spec'>,
 ): void {
@@ -175,4 +177,5 @@ export function rewriteAsBlockGather(
       ...(spec.bits === 4 ? {} : { bits: attr.int(spec.bits) }),
     },
   })
+  declareOutputs(editor, node.outputs, weight.dataType)
 }
