@@ -197,7 +197,7 @@ export const STEP_TABLE = {
         choices: ['int8', 'uint8', 'int16', 'float8e4m3fn'],
         default: 'int8',
         description:
-          'Type of the weights: int8, symmetric; uint8, with zero points (but for a Conv with a scale per channel) and never saturating, not with int8 activations; int16, symmetric, only with 16-bit activations; float8e4m3fn, only with activations of the same type.',
+          'Type of the weights: int8, symmetric; uint8, with zero points (but for a Conv with a scale per channel) and never saturating, but about half as fast on processors with VNNI, not with int8 activations; int16, symmetric, only with 16-bit activations; float8e4m3fn, only with activations of the same type.',
       },
       per_channel: {
         type: 'boolean',
