@@ -69,6 +69,15 @@ describe('evaluate', () => {
     expect(report.environment.runtime.name).toBe('onnxruntime')
   })
 
+  it('judges models that are not in memory together as it judges others', async () => {
+    const result = encodeModel(classifier(normal(4 * CLASSES)))
+    const [together, apart] = [await run({ result }), await run({ result, maxBytesTogether: 0 })]
+    expect(apart.primary).toEqual(together.primary)
+    expect(apart.metrics).toEqual(together.metrics)
+    expect(apart.latency.rounds).toBe(7)
+    expect(apart.original.latency.runs).toBe(apart.result.latency.runs)
+  })
+
   it('counts what each model gets right, sample by sample', async () => {
     const other = normal(4 * CLASSES)
     const report = await run({ result: encodeModel(classifier(other)) })

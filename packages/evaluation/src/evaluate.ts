@@ -4,11 +4,17 @@ import { cpuFeatures, type SessionOptions } from '@pare/inference'
 
 import { judge, type Sessions } from './judge.js'
 import type { LatencyComparison } from './latency/measure-latency.js'
-import { compareLatency, compareLayers, measureModels } from './measure-models.js'
+import {
+  compareLatency,
+  compareLatencyApart,
+  compareLayers,
+  measureModels,
+} from './measure-models.js'
 import { sessionSource } from './model/model-source.js'
 import { compareProfiles } from './profile/compare-profiles.js'
 import type { EvaluationResult, ModelMeasurements, PrimaryMetric, Ratios } from './result.js'
 import {
+  areLarge,
   describeSetting,
   type EvaluateOptions,
   judgedBatchSize,
@@ -27,10 +33,12 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   const judged = await withSessions(options, session, async (sessions) => {
     const setting = describeSetting(options, sessions, session)
     const judgement = await judgeModels(setting, sessions, judgedBatchSize(setting))
-    return { setting, sessions, judgement, latency: await compareLatency(setting, sessions) }
+    const latency = areLarge(options) ? null : await compareLatency(setting, sessions)
+    return { setting, sessions, judgement, latency }
   })
   // What follows opens sessions of its own; large models are not to be in memory twice.
-  const { setting, sessions, judgement, latency } = judged
+  const { setting, sessions, judgement } = judged
+  const latency = judged.latency ?? (await compareLatencyApart(setting))
   const { original, result } = await measureModels(setting, sessions, latency)
   const metrics = summarizeMetrics(judgement)
   const fidelity = summarizeFidelity(judgement)
@@ -73,11 +81,17 @@ export async function judgePrimary(options: EvaluateOptions): Promise<PrimaryMet
 
 /** Opens both models for `use` and closes them whatever happens. */
 async function withSessions<Result>(
-  { runtime, original, result }: EvaluateOptions,
+  options: EvaluateOptions,
   session: SessionOptions,
   use: (sessions: Sessions) => Promise<Result>,
 ): Promise<Result> {
-  const first = await runtime.createSession(sessionSource(original), session)
+  const { runtime, original, result } = options
+  // Weights that are not packed stay mapped from their file.
+  const mapped = { ...session, config: { 'session.disable_prepacking': '1' } }
+  const first = await runtime.createSession(
+    sessionSource(original),
+    areLarge(options) ? mapped : session,
+  )
   try {
     const second = await runtime.createSession(sessionSource(result), session)
     try {

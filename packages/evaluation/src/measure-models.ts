@@ -7,12 +7,16 @@ import { learnShapes } from '@pare/passes'
 
 import { type Feeds, feedsFor } from './feeds.js'
 import type { Sessions } from './judge.js'
-import { type LatencyComparison, measureLatency } from './latency/measure-latency.js'
+import {
+  type LatencyComparison,
+  measureLatency,
+  measureLatencyApart,
+} from './latency/measure-latency.js'
 import { matchTensors } from './layers/match-tensors.js'
 import { type LayerError, measureLayers } from './layers/measure-layers.js'
 import type { MemoryUse } from './memory/memory-probe.js'
 import { countMacs, modelFacts } from './model/model-facts.js'
-import { modelOf } from './model/model-source.js'
+import { modelOf, type ModelSource, sessionSource } from './model/model-source.js'
 import type { ModelMeasurements } from './result.js'
 import { bindInputs, report, servedBatchSize, servedFeeds, type Setting } from './setting.js'
 import { measureSize } from './size.js'
@@ -30,6 +34,19 @@ export async function compareLatency(
 ): Promise<LatencyComparison> {
   report(setting.options, 1, 'latency')
   return measureLatency(sessions, await servedFeeds(setting), setting.options.latency)
+}
+
+/** Of models that are not to be in memory together. */
+export async function compareLatencyApart(setting: Setting): Promise<LatencyComparison> {
+  const { options, session } = setting
+  report(options, 1, 'latency')
+  const open = (source: ModelSource) => () =>
+    options.runtime.createSession(sessionSource(source), session)
+  return measureLatencyApart(
+    { original: open(options.original), result: open(options.result) },
+    await servedFeeds(setting),
+    options.latency,
+  )
 }
 
 /** Of the sessions only the description is used: released, they do not add to memory. */

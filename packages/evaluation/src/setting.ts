@@ -9,7 +9,7 @@ import type { Sessions } from './judge.js'
 import type { LatencyOptions } from './latency/measure-latency.js'
 import type { MemoryUse } from './memory/memory-probe.js'
 import { opTypesOf } from './model/model-facts.js'
-import { modelOf, type ModelSource } from './model/model-source.js'
+import { modelOf, type ModelSource, sizeOf } from './model/model-source.js'
 import type { TraceRuns } from './profile/profile-model.js'
 import type { MetricName } from './result.js'
 
@@ -30,6 +30,11 @@ export interface EvaluateOptions {
   /** Measures a model's memory in a process of its own; left out, memory is null. */
   readonly measureMemory?: (request: MemoryRequest) => Promise<MemoryUse>
   readonly layers?: LayerOptions
+  /**
+   * Models with more bytes than this, together, are not in memory at a time: the original is judged
+   * with its weights where they lie, and latency is measured of one after the other. Default 1 GiB.
+   */
+  readonly maxBytesTogether?: number
   /** Runs a model while the runtime keeps a profile; left out, no time is given per layer. */
   readonly trace?: TraceRuns
   readonly onProgress?: (progress: EvaluationProgress) => void
@@ -67,6 +72,12 @@ export interface EvaluationProgress {
 }
 
 const DEFAULT_BATCH_SIZE = 32
+const DEFAULT_BYTES_TOGETHER = 1 << 30
+
+/** Whether only one of the models may be in memory. */
+export function areLarge({ original, result, maxBytesTogether }: EvaluateOptions): boolean {
+  return sizeOf(original) + sizeOf(result) > (maxBytesTogether ?? DEFAULT_BYTES_TOGETHER)
+}
 
 /** What every part of an evaluation needs to know. */
 export interface Setting {

@@ -15,7 +15,11 @@ export function wilsonInterval(successes: number, total: number): Interval {
   const z2 = Z95 ** 2 / total
   const centre = (share + z2 / 2) / (1 + z2)
   const half = (Z95 * Math.sqrt((share * (1 - share)) / total + z2 / total / 4)) / (1 + z2)
-  return { low: Math.max(0, centre - half), high: Math.min(1, centre + half) }
+  // Exactly 0 and 1 where nothing or everything succeeded, whatever rounding says.
+  return {
+    low: successes === 0 ? 0 : Math.max(0, centre - half),
+    high: successes === total ? 1 : Math.min(1, centre + half),
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { InferenceSession } from '@pare/inference'
 import { describe, expect, it } from 'vitest'
 
-import { measureLatency } from './measure-latency.js'
+import { measureLatency, measureLatencyApart } from './measure-latency.js'
 import { planRounds } from './plan-rounds.js'
 
 /** A clock that runs only while a session does, and a log of who ran. */
@@ -42,6 +42,42 @@ describe('measureLatency', () => {
     expect(report.speedup_interval.high).toBeGreaterThanOrEqual(report.speedup)
     expect(report.original.runs).toBe(report.rounds * report.runs_per_block)
     expect(report.result.p50_ms).toBeLessThanOrEqual(report.result.p95_ms)
+  })
+})
+
+describe('measureLatencyApart', () => {
+  it('has one model open at a time, and runs both alike', async () => {
+    const { sessions, log, clock } = simulate({ original: 30, result: 10 })
+    const open = (name: 'original' | 'result') => () => {
+      log.push(`open ${name}`)
+      const release = () => Promise.resolve(void log.push(`close ${name}`))
+      return Promise.resolve({ ...sessions[name], release })
+    }
+    const options = { clock, budgetMs: 100, minRounds: 3, maxRounds: 3, warmUpRuns: 2 }
+    const models = { original: open('original'), result: open('result') }
+    const report = await measureLatencyApart(models, {}, options)
+    const runs = (name: string) => Array.from({ length: 5 }, () => name)
+    expect(log).toEqual([
+      ...['open original', ...runs('original'), 'close original'],
+      ...['open result', ...runs('result'), 'close result'],
+    ])
+    expect(report).toMatchObject({ rounds: 3, runs_per_block: 1 })
+    expect(report.original.runs).toBe(3)
+    expect(report.speedup).toBeGreaterThan(2.5)
+    expect(report.speedup).toBeLessThan(3.1)
+  })
+
+  it('closes a model that fails', async () => {
+    let closed = 0
+    const failing = (): Promise<InferenceSession> =>
+      Promise.resolve({
+        ...{ inputs: [], outputs: [], endProfiling: () => undefined },
+        run: () => Promise.reject(new Error('no')),
+        release: () => Promise.resolve(void closed++),
+      })
+    const models = { original: failing, result: failing }
+    await expect(measureLatencyApart(models, {})).rejects.toThrow('no')
+    expect(closed).toBe(1)
   })
 })
 

@@ -79,6 +79,35 @@ export async function measureLatency(
   return summarize(times, plan)
 }
 
+/**
+ * The same with one model in memory at a time, for those that are too large to be there together: all
+ * blocks of the original, then all of the result. A processor that changes its speed in between is
+ * seen in the speedup.
+ */
+export async function measureLatencyApart(
+  open: Pair<() => Promise<InferenceSession>>,
+  feeds: Feeds,
+  options: LatencyOptions = {},
+): Promise<LatencyComparison> {
+  const { clock = () => performance.now(), ...limits } = { ...DEFAULTS, ...options }
+  const times: Pair<number[]> = { original: [], result: [] }
+  let plan: RoundPlan | undefined
+  for (const which of ['original', 'result'] as const) {
+    const session = await open[which]()
+    try {
+      const own = feedsFor(session, feeds)
+      const time = () => timeRun(session, own, clock)
+      const warmUp: number[] = []
+      await timeBlock(time, { rounds: 1, runsPerBlock: Math.max(1, limits.warmUpRuns) }, warmUp)
+      plan ??= planRounds(2 * median(warmUp), limits)
+      for (let round = 0; round < plan.rounds; round++) await timeBlock(time, plan, times[which])
+    } finally {
+      await session.release()
+    }
+  }
+  return summarize(times, plan!)
+}
+
 async function timeBlock(
   time: () => Promise<number>,
   plan: RoundPlan,

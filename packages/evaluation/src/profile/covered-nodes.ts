@@ -1,15 +1,19 @@
 // Which nodes of a file a kernel of the runtime computes. The runtime fuses, renames and adds nodes,
-// but a kernel writes some value of the file: it computes that value, and all that leads to it and
-// that no earlier kernel has computed.
+// but a kernel writes some value of the file, or is named after one, or reads a weight of the file: it
+// computes that value, and all that leads to it and that no earlier kernel has computed.
 import { type Graph, type Node, nodeLabel, readValues, walkNodes } from '@pare/graph'
 
 import { opFamily } from './op-family.js'
 
-/** One kernel as far as it is known: its name, and what it writes when the graph was read back. */
+/** One kernel as far as it is known: its name, and when the graph was read back what it reads and writes. */
 export interface KnownKernel {
   readonly name: string
+  readonly inputs: readonly string[]
   readonly outputs: readonly string[]
 }
+
+/** By the name of a weight the node that it is for. */
+export type WeightReaders = ReadonlyMap<string, Node>
 
 /**
  * For each kernel the nodes of the file that it computes, bodies of If, Loop and Scan included, in
@@ -18,6 +22,7 @@ export interface KnownKernel {
 export function coveredNodes(
   kernels: readonly KnownKernel[],
   graph: Graph,
+  weights: WeightReaders,
 ): readonly (readonly Node[])[] {
   const nodes = [...walkNodes(graph, { subgraphs: 'visit' })]
   const position = new Map(nodes.map((node, at) => [node, at]))
@@ -25,10 +30,12 @@ export function coveredNodes(
   const labels = new Map(nodes.map((node) => [nodeLabel(node), node]))
   const producer = (value: string) => (value === '' ? undefined : producers.get(value))
   const computed = new Set<Node>()
-  return kernels.map(({ name, outputs }) => {
+  return kernels.map(({ name, inputs, outputs }) => {
     const written = outputs.map((output) => firstOf(candidates(output), producer))
     const named = firstOf(candidates(name), (text) => producer(text) ?? labels.get(text))
-    const roots = written.some((node) => node !== undefined) ? written : [named]
+    const roots = written.some((node) => node !== undefined)
+      ? written
+      : [named ?? firstOf(inputs, (input) => weights.get(input))]
     const claimed = claim(roots, producer, computed)
     return claimed.sort((a, b) => position.get(a)! - position.get(b)!)
   })

@@ -8,7 +8,8 @@ import { type KernelEvent, ownTimes, readTrace, surrounding } from './trace.js'
 export interface TimedKernel {
   readonly name: string
   readonly opType: string
-  /** What it writes; empty where the runtime's graph is not known. */
+  /** What it reads and writes; empty where the runtime's graph is not known. */
+  readonly inputs: readonly string[]
   readonly outputs: readonly string[]
   /** Microseconds per run: the median over the runs. */
   readonly time: number
@@ -33,12 +34,11 @@ export function timedKernels(
     return timesByKey(events, keys)
   })
   const nodeOf = nodeFinder(kernels, optimized)
-  return [...kernels].map(([key, { name, opType }]) => ({
-    name,
-    opType,
-    outputs: nodeOf(key, name)?.outputs ?? [],
-    time: median(times.map((run) => run.get(key) ?? 0)),
-  }))
+  return [...kernels].map(([key, { name, opType }]) => {
+    const { inputs = [], outputs = [] } = nodeOf(key, name) ?? {}
+    const time = median(times.map((run) => run.get(key) ?? 0))
+    return { name, opType, inputs, outputs, time }
+  })
 }
 
 /**

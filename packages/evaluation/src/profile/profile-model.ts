@@ -7,7 +7,7 @@ import { type Feeds, feedsFor } from '../feeds.js'
 import { coveredNodes, mainNode } from './covered-nodes.js'
 import { type TimedKernel, timedKernels } from './kernels.js'
 import { opFamily } from './op-family.js'
-import { servedConstants, weightedNodes } from './weight-readers.js'
+import { servedConstants, weightReaders } from './weight-readers.js'
 
 /**
  * Opens a session that keeps a profile, lets `use` run it, and returns what the runtime wrote. The
@@ -102,18 +102,21 @@ function computedNodes(
   kernels: readonly TimedKernel[],
   { model, prepared }: ProfileRequest,
 ): readonly ComputedNodes[] {
-  const ofFile = coveredNodes(kernels, model.graph)
-  const known = prepared ?? model
-  const weighted = weightedNodes(servedConstants(known))
+  const readers = weightReaders(servedConstants(model))
+  const ofFile = coveredNodes(kernels, model.graph, readers)
+  const weighted = new Set(
+    (prepared === undefined ? readers : weightReaders(servedConstants(prepared))).values(),
+  )
   const nodes =
     prepared === undefined
       ? ofFile
       : coveredNodes(
-          kernels.map(({ name, outputs }, at) => ({
-            name,
-            outputs: [...outputs, ...ofFile[at]!.flatMap((node) => node.outputs)],
+          kernels.map((kernel, at) => ({
+            ...kernel,
+            outputs: [...kernel.outputs, ...ofFile[at]!.flatMap((node) => node.outputs)],
           })),
           prepared.graph,
+          new Map(),
         )
   return nodes.map((computed, at) => ({
     main: mainNode(computed, {

@@ -11,6 +11,7 @@ import { bitsOf, elementCount, type Tensor } from '@pare/tensor'
 
 /** A constant, what it weighs in the file, and the node it is for. */
 export interface ServedConstant {
+  readonly name: string
   readonly tensor: Tensor
   readonly bytes: number
   /** Null where no node reads it. */
@@ -25,13 +26,14 @@ export function servedConstants(model: Model): readonly ServedConstant[] {
 function* constantsOf(graph: Graph): Generator<ServedConstant> {
   const index = indexGraph(graph)
   for (const [name, tensor] of graph.initializers) {
-    yield { tensor, bytes: bytesOf(tensor), reader: readerOf(name, index) }
+    yield { name, tensor, bytes: bytesOf(tensor), reader: readerOf(name, index) }
   }
   for (const node of graph.nodes) {
     const value = node.opType === 'Constant' ? node.attributes.get('value') : undefined
     if (value?.type !== 'tensor') continue
-    const reader = readerOf(node.outputs[0] ?? '', index)
-    yield { tensor: value.value, bytes: bytesOf(value.value), reader }
+    const [name = ''] = node.outputs
+    const tensor = value.value
+    yield { name, tensor, bytes: bytesOf(tensor), reader: readerOf(name, index) }
   }
 }
 
@@ -65,8 +67,11 @@ function bytesOf({ dataType, dims, data }: Tensor): number {
   return dataType === 'string' ? 0 : Math.ceil((elementCount(dims) * bitsOf(dataType)) / 8)
 }
 
-/** Nodes that have a weight of their own: a constant of two dimensions or more. */
-export function weightedNodes(constants: readonly ServedConstant[]): ReadonlySet<Node> {
-  const served = constants.filter(({ tensor }) => tensor.dims.length >= 2)
-  return new Set(served.flatMap(({ reader }) => (reader === null ? [] : [reader])))
+/** Of the constants that are weights, of two dimensions or more, the nodes that they are for. */
+export function weightReaders(constants: readonly ServedConstant[]): ReadonlyMap<string, Node> {
+  return new Map(
+    constants.flatMap(({ name, tensor, reader }) =>
+      reader === null || tensor.dims.length < 2 ? [] : [[name, reader] as const],
+    ),
+  )
 }
