@@ -7,7 +7,16 @@ import { add, divide, multiply } from './channel-arithmetic.js'
 import type { ChannelFlow, ChannelValue, FlowContext } from './channel-graph.js'
 import type { Pinned } from './channel-ids.js'
 import { biasPosition, readLayer } from './channel-layers.js'
-import { concat, flatten, pad, reduce, reshape, resize, transpose } from './channel-moves.js'
+import {
+  concat,
+  flatten,
+  pad,
+  reduce,
+  reshape,
+  resize,
+  squeeze,
+  transpose,
+} from './channel-moves.js'
 
 /** f(s · x) = s · f(x) for every s > 0, elementwise. Further inputs keep their scale. */
 const homogeneous: ChannelFlow = (node, context) => {
@@ -213,6 +222,7 @@ export const CHANNEL_FLOWS: Readonly<Record<string, ChannelFlow>> = {
   Shape: ignores,
   SimplifiedLayerNormalization: lastAxis,
   Size: ignores,
+  Squeeze: squeeze,
   Sub: add,
   Transpose: transpose,
 }

@@ -87,16 +87,25 @@ export const transpose = moving((channels, node) => {
 })
 
 /** Over other axes than that of the channels. */
-export const reduce = moving((channels, node, { index }) => {
+export const reduce = moving((channels, node, { index }) =>
+  intAttribute(node, 'keepdims', 1) === 1
+    ? dropped(channels, node, index) && channels
+    : dropped(channels, node, index),
+)
+
+/** Other axes than that of the channels. */
+export const squeeze = moving((channels, node, { index }) => dropped(channels, node, index))
+
+/** The channels without the axes that a node names; undefined where theirs is one of them. */
+function dropped(channels: ChannelValue, node: Node, index: GraphIndex): ChannelValue | undefined {
   const { rank, axis } = channels
   const axes = intsAttribute(node, 'axes') ?? constantInts(node, 1, index)
   if (axes === undefined || axes.length === 0 || rank === undefined) return undefined
-  const reduced = new Set(axes.map((at) => (at < 0 ? at : at - rank)))
-  if (reduced.has(axis)) return undefined
-  if (intAttribute(node, 'keepdims', 1) === 1) return channels
-  const behind = [...reduced].filter((at) => at > axis).length
-  return { ...channels, axis: axis + behind, rank: rank - reduced.size }
-})
+  const gone = new Set(axes.map((at) => (at < 0 ? at : at - rank)))
+  if (gone.has(axis)) return undefined
+  const behind = [...gone].filter((at) => at > axis).length
+  return { ...channels, axis: axis + behind, rank: rank - gone.size }
+}
 
 /** With zeros, or with what is there, along other axes than that of the channels. */
 export const pad = moving((channels, node, { index }) => {

@@ -158,6 +158,12 @@ const NORMS: readonly Step[] = [
 
 /** Ends of [n, 4, 6, 6] in two layers over its channels. */
 const ENDS: readonly Step[] = [
+  (value, growth) => {
+    const [pooled, output] = [growth.fresh('pooled'), growth.fresh('squeezed')]
+    growth.builder.node('GlobalMaxPool', [value], [pooled])
+    growth.builder.node('Squeeze', [pooled, 'spatial'], [output])
+    return op('Gemm', {}, [CHANNELS, 3], [3])(output, growth)
+  },
   chain(
     op('Flatten'),
     op('Gemm', {}, [CHANNELS * SIZE * SIZE, 5], [5]),
@@ -197,6 +203,7 @@ export function randomNetwork(seed: number, { norms = true } = {}): Model {
     .floats('scales', [4], [1, 1, 2, 2])
     .initializer('asLine', tensorFromInts('int64', [3], [0, CHANNELS, -1]))
     .initializer('asSquare', tensorFromInts('int64', [4], [0, CHANNELS, SIZE, SIZE]))
+    .initializer('spatial', tensorFromInts('int64', [2], [2, -1]))
     .initializer('rest', tensorFromInts('int64', [2], [0, -1]))
   let names = 0
   const fresh = (hint: string) => `${hint}_${names++}`
