@@ -17,6 +17,8 @@ import tempfile
 import time
 
 import numpy as np
+import onnx
+import onnx.version_converter
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -57,12 +59,27 @@ def read_arrays():
     return {n: archive[n][: int(samples)] for n in names}
 
 
+def upgraded(folder):
+    """Scales per channel need opset 13; onnx has a converter for older models."""
+    loaded = onnx.load(model)
+    opset = next(entry.version for entry in loaded.opset_import if entry.domain in ("", "ai.onnx"))
+    if opset >= 13:
+        return model
+    try:
+        path = os.path.join(folder, "upgraded.onnx")
+        onnx.save(onnx.version_converter.convert_version(loaded, 13), path)
+        return path
+    except Exception:  # the converter does not know every model
+        return model
+
+
 def preprocessed(folder):
     """Symbolic shape inference needs sympy and fails for some models; the rest is tried without."""
     path = os.path.join(folder, "preprocessed.onnx")
+    source = upgraded(folder)
     for skip_symbolic_shape in (False, True):
         try:
-            quant_pre_process(model, path, skip_symbolic_shape=skip_symbolic_shape, auto_merge=True)
+            quant_pre_process(source, path, skip_symbolic_shape=skip_symbolic_shape, auto_merge=True)
             return path
         except Exception:  # its own failure modes are many; the original is a fair fallback
             continue

@@ -52,41 +52,53 @@ async function inspected(kind, { role, path, folder }) {
   return { path: canonical, sha256: hash(canonical), description: metrics }
 }
 
-/** Plans the job and runs every stage that its model comes from. */
-export async function runJob({ known, step, out, threads }) {
+/** The plan of a job with this one step. Throws what the service would refuse it with. */
+export function planOf(known, step) {
   const request = parseJobRequest({
     model: 'bench',
     datasets: { calibration: 'bench' },
     recipe: { steps: [step] },
   })
-  const { stages, artifacts, seed } = planJob(request, {
+  return planJob(request, {
     model: known.model,
     datasets: { calibration: known.calibration },
   })
+}
+
+/**
+ * Plans the job and runs every stage that its model comes from. A stage that a map of `finished` ones
+ * knows, by what makes its result, is not run again; whoever gives one keeps the `folder`.
+ */
+export async function runJob({ known, step, out, threads, finished = new Map(), folder }) {
+  const { stages, artifacts, seed } = planOf(known, step)
   const blobs = new Map(Object.values(known).map(({ sha256, path }) => [sha256, path]))
-  const folder = mkdtempSync(join(tmpdir(), 'pare-bench-job-'))
+  const root = mkdtempSync(join(folder ?? tmpdir(), 'pare-bench-job-'))
   const start = performance.now()
   try {
     const done = new Map()
     const wanted = artifacts.find(({ kind }) => kind === 'model')
     for (const stage of stagesBehind(stages, wanted.stage)) {
-      const workDir = join(folder, stage.name)
+      const workDir = join(root, stage.name)
       mkdirSync(workDir)
       const begun = performance.now()
       const inputs = stage.inputs.map((input) => located(input, blobs, done))
-      const result = await stageFunctions[stage.kind]({
-        ...context(Number(threads), workDir),
-        inputs,
-        params: stage.params,
-        seed,
-      })
+      const key = JSON.stringify([stage.kind, stage.params, inputs.map(({ sha256 }) => sha256)])
+      const result =
+        finished.get(key) ??
+        (await stageFunctions[stage.kind]({
+          ...context(Number(threads), workDir),
+          inputs,
+          params: stage.params,
+          seed,
+        }))
+      finished.set(key, result)
       done.set(stage.name, { ...result, seconds: (performance.now() - begun) / 1000 })
     }
     const seconds = (performance.now() - start) / 1000
     copyFileSync(outputOf(done, wanted.stage, 'model'), out)
     return { seconds, ...summary(done), ...usage() }
   } finally {
-    rmSync(folder, { recursive: true })
+    if (folder === undefined) rmSync(root, { recursive: true })
   }
 }
 

@@ -6,7 +6,8 @@ import { JOB_SCRIPT } from './job.mjs'
 import { runJson } from './processes.mjs'
 
 const PEER_SCRIPT = fileURLToPath(new URL('../quantize_peer.py', import.meta.url))
-const METHODS = STEP_TABLE.quantize_static.parameters.calibration.parameters.method.choices
+const { choices: METHODS, default: DEFAULT_METHOD } =
+  STEP_TABLE.quantize_static.parameters.calibration.parameters.method
 const PEER_METHODS = ['MinMax', 'Percentile', 'Entropy']
 
 /** Batches of the peer that hold this many samples where the model takes any number. */
@@ -14,10 +15,10 @@ const PEER_BATCHES = [32, 30, 25, 24, 20, 16, 10, 8, 5, 4, 2, 1]
 
 export const DEFAULT_SCHEME = 'ours default'
 
-/** Ours: what a job's step does, by itself and with each method of calibration. */
+/** Ours: what a job's step does, by itself and with each other method of calibration. */
 const ours = [
   { label: DEFAULT_SCHEME, step: { type: 'quantize_static' } },
-  ...METHODS.map((method) => ({
+  ...METHODS.filter((method) => method !== DEFAULT_METHOD).map((method) => ({
     label: `ours ${method}`,
     step: { type: 'quantize_static', calibration: { method } },
   })),
@@ -57,7 +58,7 @@ export function schemes({ withPeer }) {
 
 /** Which scheme of the peer does the same work as one of ours. */
 export const COUNTERPARTS = {
-  'ours minmax': 'peer MinMax, per channel',
+  [DEFAULT_SCHEME]: 'peer MinMax, per channel',
   'ours percentile': 'peer Percentile, per channel',
   'ours entropy': 'peer Entropy, per channel',
   'ours dynamic': 'peer Dynamic, per channel',

@@ -72,8 +72,9 @@ function productionRatios(rows) {
       ],
     ]
   }
-  const pairs = [[DEFAULT_SCHEME, COUNTERPARTS['ours minmax']], ...Object.entries(COUNTERPARTS)]
-  return Object.fromEntries(pairs.flatMap(([label, counterpart]) => ratio(label, counterpart)))
+  return Object.fromEntries(
+    Object.entries(COUNTERPARTS).flatMap(([label, counterpart]) => ratio(label, counterpart)),
+  )
 }
 
 const signed = (difference) => `${difference < 0 ? '' : '+'}${(100 * difference).toFixed(2)}`
