@@ -18,12 +18,14 @@ describe('the configuration of a worker', () => {
       QUEUE_URL: 'redis://queue',
       PARE_WORKER_CONCURRENCY: '3',
       PARE_ENGINE_MEMORY_MIB: '512',
+      PARE_MAX_ONNX_BYTES: '1000000',
       WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8, 10.0.0.0/8',
     })
     expect(queueUrl).toBe('redis://queue')
     expect(settings).toMatchObject({
       concurrency: 3,
       memoryLimitBytes: 512 * 2 ** 20,
+      maxOnnxBytes: 1_000_000,
       webhookAllowCidrs: ['127.0.0.0/8', '10.0.0.0/8'],
     })
   })

@@ -152,6 +152,18 @@ describe('a model larger than one .onnx file may be', () => {
     expect(large.get(type)!.metrics).toEqual(plain.get(type)!.metrics)
   })
 
+  it('may come as one file from a time when the limit was higher', async () => {
+    const { model: whole, dataset } = await upload(2 ** 31)
+    const inputs = { model: pathOf(whole, 'canonical'), sample: pathOf(dataset, 'canonical') }
+    expect(isBundle(inputs.model)).toBe(false)
+    const large = await runStage('prepare', inputs, { limit: LOW_LIMIT })
+    const plain = await runStage('prepare', inputs, { limit: 2 ** 31 })
+    expect(isBundle(pathOf(large, 'model'))).toBe(true)
+    expect(contentOf(pathOf(large, 'model'))).toEqual(contentOf(pathOf(plain, 'model')))
+    // Its weights were put where sessions find them.
+    expect(await readdir(dirname(pathOf(large, 'model')))).toContain('model.aside')
+  })
+
   it('is judged and reported as any other, and runs where its archive was unpacked', async () => {
     const step = { type: 'quantize_weights', bits: 4 }
     const large = await runJob(step, LOW_LIMIT, 'report')

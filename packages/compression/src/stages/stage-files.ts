@@ -1,4 +1,5 @@
 // How a stage reads its inputs and writes its outputs.
+import { existsSync } from 'node:fs'
 import { link, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -23,11 +24,12 @@ export function inputOf(context: StageContext, role: string): StageInput {
 
 /**
  * The model of an input. The weights of a bundle stay in its file, which gets a name in the work
- * folder, where sessions of `context.runtime` find it.
+ * folder, where sessions of `context.runtime` find it; those of a large .onnx file are put there.
  */
 export async function readModel(context: StageContext, role: string): Promise<Model> {
   const { path } = inputOf(context, role)
-  return openModelFile(isBundle(path) ? await enter(context, role) : path).model
+  if (isBundle(path)) return openModelFile(await enter(context, role)).model
+  return putAside(context, openModelFile(path).model, role)
 }
 
 /** Gives an input another name, in the work folder; it may have it already. */
@@ -67,7 +69,8 @@ export function putAside(context: StageContext, model: Model, name: string): Mod
   const inMemory = tensorsOf(model).reduce((sum, tensor) => sum + bytesOf(tensor), 0)
   if (inMemory <= maxBytesInMemory(context)) return model
   const path = join(context.workDir, `${name}.aside`)
-  planModelFile(model, { maxOnnxBytes: 0 }).write(path)
+  // An input may be read twice, and is the same then.
+  if (!existsSync(path)) planModelFile(model, { maxOnnxBytes: 0 }).write(path)
   return openModelFile(path).model
 }
 
