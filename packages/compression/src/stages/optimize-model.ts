@@ -14,7 +14,7 @@ const WEIGHTS_NAME = 'optimized.bin'
  */
 export const OPTIMIZED_WITHOUT_WEIGHTS = {
   'session.optimized_model_external_initializers_file_name': WEIGHTS_NAME,
-  'session.optimized_model_external_initializers_min_size_in_bytes': String(1 << 20),
+  'session.optimized_model_external_initializers_min_size_in_bytes': String(1 << 16),
 }
 
 /** Lets onnxruntime optimize a model and reads what it made of it. */

@@ -77,7 +77,8 @@ interface FloatNode {
 
 /** Nodes with float data and the type in which they compute it. */
 function floatNodes(model: Model, type: NarrowType): readonly FloatNode[] {
-  const { root } = new Analysis(model, resolveFloat16Options({ type }))
+  // Types alone count here: with this policy no weight is looked at, and none may be at hand.
+  const { root } = new Analysis(model, resolveFloat16Options({ type, overflow: 'clamp' }))
   return [...walkScopes(root)].flatMap((scope) =>
     scope.nodes.flatMap((scoped): readonly FloatNode[] => {
       const { node } = scoped
