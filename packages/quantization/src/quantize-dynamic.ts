@@ -65,7 +65,7 @@ export function quantizeDynamic(
   const run = new DynamicQuantization(onnxOpset(model), options)
   run.quantize(new DynamicWriter(editor, { perChannel, weightRange: range }))
   const { layers, diagnostics } = run
-  if (!layers.some(({ decision }) => decision === 'integer')) throw notApplicable(diagnostics)
+  if (!layers.some(({ decision }) => decision === 'integer')) throw notApplicable(run)
   return { model: withMicrosoftOps(editor.finish()), layers, diagnostics }
 }
 
@@ -74,11 +74,16 @@ function weightRange(isa: TargetIsa, reduceRange: boolean | 'auto'): WeightRange
   return reduceRange === 'auto' && saturates(isa) ? 'pairwise' : 'full'
 }
 
-function notApplicable(diagnostics: readonly Diagnostic[]) {
-  const hasConv = diagnostics.some(({ opType }) => opType === 'Conv')
-  const hint = hasConv ? '; its convolutions are quantized where op_types_to_quantize says so' : ''
+/** Reasons that an error names. */
+const MAX_MESSAGES = 5
+
+function notApplicable({ layers, diagnostics }: DynamicQuantization) {
+  const messages = [...new Set(layers.map(({ opType, message }) => `${opType}: ${message}`))]
+  const known = DYNAMIC_DEFAULT_OP_TYPES.join(', ')
   return errors.quantization_not_applicable(
-    `the model has no MatMul, Gemm, LSTM, Attention or embedding with constant weights to quantize${hint}`,
+    messages.length === 0
+      ? `the model has no ${known} with constant weights`
+      : `every layer stays float: ${messages.slice(0, MAX_MESSAGES).join('; ')}`,
     { details: { reasons: [...new Set(diagnostics.map(({ code }) => code))] } },
   )
 }
@@ -136,7 +141,10 @@ class DynamicQuantization {
 
 /** What is quantized only where `op_types_to_quantize` names it, and why. */
 const BY_REQUEST: Readonly<Record<string, StaysFloat>> = {
-  Conv: staysFloat('not_worth_converting', 'ConvInteger is slower than the float Conv'),
+  Conv: staysFloat(
+    'not_worth_converting',
+    'ConvInteger is slower than the float Conv; name Conv in op_types_to_quantize to have it anyway',
+  ),
   GRU: withoutKernel('GRU'),
   RNN: withoutKernel('RNN'),
 }

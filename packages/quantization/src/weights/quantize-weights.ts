@@ -128,6 +128,9 @@ function gridSpec(layer: WeightLayer, options: ResolvedWeightsOptions): GridSpec
   return { bits, blockSize, symmetric, scaleType: layer.weight.dataType }
 }
 
+/** Reasons that an error names. */
+const MAX_MESSAGES = 5
+
 /** Layers that read one weight alike: it is quantized and written once. */
 interface WeightJob {
   readonly spec: GridSpec
@@ -292,9 +295,11 @@ class WeightQuantization {
   }
 
   private notApplicable() {
-    const reasons = [...new Set([...this.kept.values()].map(({ reason }) => reason))]
-    return errors.quantization_not_applicable('the model has no weight that can be quantized', {
-      details: { reasons },
+    const kept = [...this.kept.values()]
+    const messages = [...new Set(kept.map(({ message }) => message))].slice(0, MAX_MESSAGES)
+    const why = messages.length === 0 ? 'it has none of two dimensions' : messages.join('; ')
+    return errors.quantization_not_applicable(`no weight of the model can be quantized: ${why}`, {
+      details: { reasons: [...new Set(kept.map(({ reason }) => reason))] },
     })
   }
 }
