@@ -44,7 +44,7 @@ export function entropyRange(distribution: Distribution, options: ResolvedRangeO
   for (let i = 1 - FINE / COARSE; i < FINE / COARSE; i++) {
     if (i !== 0 && around + i / FINE >= 0) attempt(around + i / FINE)
   }
-  return affordable(distribution, best.octaves)
+  return affordable(distribution, sums, best.octaves)
 }
 
 /**
@@ -56,12 +56,13 @@ export function entropyRange(distribution: Distribution, options: ResolvedRangeO
 const MOST_CLIPPED = 1e-4
 
 /** The narrowest window, no narrower than asked for, that clips no more than that. */
-function affordable(distribution: Distribution, octaves: number): Ends {
-  const { min, max, sums, total } = distribution
+function affordable(distribution: Distribution, sums: InformationSums, octaves: number): Ends {
+  const { min, max, total } = distribution
   for (let narrower = octaves; narrower > 0; narrower -= 1 / COARSE) {
     const window = windowAt(distribution, Math.max(-min, max) * 2 ** -narrower)
+    // But for zeros, which are inside every window.
     const inside = sums.count[cellOf(window.max) + 1]! - sums.count[cellOf(window.min)]!
-    if (total - inside > MOST_CLIPPED * total) continue
+    if (sums.total - inside > MOST_CLIPPED * total) continue
     return { min: Math.max(window.min, min), max: Math.min(window.max, max) }
   }
   return { min, max }
