@@ -1,6 +1,7 @@
-// Each calibration method on the same model and data: accuracy of the result, wall time and peak
-// memory of a fresh process that prepares, calibrates, quantizes and reads back. The peer is
-// onnxruntime.quantization.quantize_static with its three methods, per channel.
+// Each calibration method on the same model and data: accuracy of the result, wall and processor time
+// and peak memory of a fresh process that prepares, calibrates, quantizes and reads back. The peer is
+// onnxruntime.quantization.quantize_static with its three methods, per channel. Runs of both sides
+// alternate, so that other work on the machine disturbs both alike; ratios are of their medians.
 //
 //   npm run build
 //   PYTHON=python3 node bench/calibrators.mjs model.onnx calibration.npz validation.npz
@@ -28,7 +29,13 @@ import { observationPoints, quantizeVerified } from '../packages/quantization/di
 
 const RUNS = Number(process.env.RUNS ?? 3)
 const THREADS = 1
-const PEER_METHODS = ['MinMax', 'Percentile', 'Entropy']
+/** Which of the peer's methods ours are compared with; mse and auto have no counterpart. */
+const PEER_OF = {
+  minmax: 'MinMax',
+  moving_average: 'MinMax',
+  percentile: 'Percentile',
+  entropy: 'Entropy',
+}
 const EXAMPLES = fileURLToPath(new URL('../examples/', import.meta.url))
 const runtime = onnxRuntime()
 
@@ -53,37 +60,63 @@ async function main([
       console.log(`  ${label.padEnd(22)} top1 ${top1.toFixed(2)} % ${figures}`)
     }
     await row('float', model, '')
-    for (const method of Object.keys(STATISTICS_OF_METHOD)) {
-      const out = join(folder, `${method}.onnx`)
-      const command = [fileURLToPath(import.meta.url), '--ours', model, calibration, out, method]
-      await row(`ours ${method}`, out, measured(process.execPath, command))
-    }
-    if (process.env.PYTHON === undefined) return
-    const peer = fileURLToPath(new URL('quantize_peer.py', import.meta.url))
     const batch = [50, 32, 25, 20, 10, 1].find((size) => data.samples % size === 0)
-    for (const method of PEER_METHODS) {
-      const out = join(folder, `peer-${method}.onnx`)
-      const command = [peer, model, calibration, input, data.samples, batch, out, method]
-      await row(`onnxruntime ${method}`, out, measured(process.env.PYTHON, command))
+    for (const method of Object.keys(STATISTICS_OF_METHOD)) {
+      const peerMethod = process.env.PYTHON === undefined ? undefined : PEER_OF[method]
+      const out = join(folder, `${method}.onnx`)
+      const peerOut = join(folder, `peer-${method}.onnx`)
+      const sides = [
+        [
+          process.execPath,
+          fileURLToPath(import.meta.url),
+          '--ours',
+          model,
+          calibration,
+          out,
+          method,
+        ],
+      ]
+      if (peerMethod !== undefined) {
+        const script = fileURLToPath(new URL('quantize_peer.py', import.meta.url))
+        const args = [model, calibration, input, data.samples, batch, peerOut, peerMethod]
+        sides.push([process.env.PYTHON, script, ...args])
+      }
+      const [ours, theirs] = measured(sides)
+      await row(`ours ${method}`, out, figuresOf(ours))
+      if (theirs === undefined) continue
+      await row(`onnxruntime ${peerMethod}`, peerOut, figuresOf(theirs))
+      const ratio = (key) => `${(theirs[key] / ours[key]).toFixed(2)}x`
+      console.log(
+        `${' '.repeat(24)} theirs / ours: wall ${ratio('wall')}, cpu ${ratio('cpu')}, peak ${ratio('peak')}`,
+      )
     }
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
 
-/** Median wall seconds of the whole process, and its peak memory. */
-function measured(program, argv) {
-  const runs = Array.from({ length: RUNS }, () => {
-    const start = performance.now()
-    const output = execFileSync(program, argv.map(String), {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    const wall = (performance.now() - start) / 1000
-    return { wall, ...JSON.parse(output.trim().split('\n').pop()) }
+/** Runs each of the commands in turn, several times; medians of wall and processor seconds and peak. */
+function measured(commands) {
+  const runs = commands.map(() => [])
+  for (let i = 0; i < RUNS; i++) {
+    for (const [side, [program, ...argv]] of commands.entries()) {
+      const start = performance.now()
+      const output = execFileSync(program, argv.map(String), {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      })
+      const wall = (performance.now() - start) / 1000
+      runs[side].push({ wall, ...JSON.parse(output.trim().split('\n').pop()) })
+    }
+  }
+  return runs.map((list) => {
+    const median = (key) => list.map((run) => run[key]).sort((a, b) => a - b)[RUNS >> 1]
+    return { wall: median('wall'), cpu: median('cpu'), peak: median('peak') }
   })
-  const median = (key) => runs.map((run) => run[key]).sort((a, b) => a - b)[RUNS >> 1]
-  return `wall ${median('wall').toFixed(2)} s, cpu ${median('cpu').toFixed(2)} s, peak ${(median('peak') / 1e6).toFixed(0)} MB`
+}
+
+function figuresOf({ wall, cpu, peak }) {
+  return `wall ${wall.toFixed(2)} s, cpu ${cpu.toFixed(2)} s, peak ${(peak / 1e6).toFixed(0)} MB`
 }
 
 async function ours(modelPath, dataPath, output, method) {
