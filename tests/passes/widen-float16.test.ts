@@ -156,6 +156,26 @@ describe('widenFloat16', () => {
     })
   })
 
+  it('reads constants from their file, and refuses where that is not at hand', () => {
+    const before = halfModel()
+    const { bytes } = before.graph.initializers.get('w')!.data as { bytes: Uint8Array }
+    const outside = (read?: (start: number, end: number) => Uint8Array): Model => {
+      const where = { location: 'weights', offset: 0, length: bytes.length }
+      const data = { kind: 'external' as const, ...where, ...(read === undefined ? {} : { read }) }
+      const w = { ...before.graph.initializers.get('w')!, data }
+      const initializers = new Map([...before.graph.initializers, ['w', w]])
+      return { ...before, graph: { ...before.graph, initializers } }
+    }
+    const read = outside((start, end) => bytes.subarray(start, end))
+    expect(widen(read).graph.initializers.get('w')).toEqual(
+      widen(before).graph.initializers.get('w'),
+    )
+    expect(widenFloat16().run(outside())).toMatchObject({
+      modified: false,
+      diagnostics: [{ code: 'float16_not_widened' }],
+    })
+  })
+
   it('lets preparing drop the Casts that became needless', async () => {
     const before = halfModel()
     const feeds = { x: halfFeed([2, 3, 6, 6], 4) }

@@ -4,11 +4,11 @@ import { attr, type Model } from '@pare/graph'
 import { model, type ShapeSpec } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
 import { encodeModel } from '@pare/onnx'
-import { createRandom } from '@pare/tensor'
+import { createRandom, tensorFromFloats } from '@pare/tensor'
 import { describe, expect, it } from 'vitest'
 
 import { evaluate } from './evaluate.js'
-import type { EvaluateOptions } from './setting.js'
+import { type EvaluateOptions, judgedBatchSize, type Setting } from './setting.js'
 
 const CLASSES = 8
 const random = createRandom(7)
@@ -137,6 +137,33 @@ describe('evaluate', () => {
 
   it('evaluates on the first samples when told to', async () => {
     expect((await run({ samples: 7 })).metrics.top1?.original.total).toBe(7)
+  })
+
+  it('feeds a result that takes float16 with float16, and compares its outputs as numbers', async () => {
+    const half = model()
+      .input('x', 'float16', ['n', 4])
+      .initializer('w', tensorFromFloats('float16', [4, CLASSES], weight))
+      .node('MatMul', ['x', 'w'], ['logits'])
+      .node('ReduceMax', ['x'], ['largest'], { keepdims: 0 })
+      .output('logits', 'float16', ['n', CLASSES])
+      .output('largest', 'float16', [])
+      .build()
+    const layers = { prepared: encodeModel(classifier(weight)) }
+    const report = await run({ result: encodeModel(half), layers })
+    expect(report.primary.drop).toBeLessThanOrEqual(1 / SAMPLES)
+    expect(report.layers.map(({ tensor }) => tensor)).toContain('logits')
+    const [logits] = report.layers.filter(({ tensor }) => tensor === 'logits')
+    expect(logits!.sqnr_db).toBeGreaterThan(50)
+  })
+
+  it('counts an LSTM that quantizes its inputs among them', () => {
+    const result = model({ domains: { 'com.microsoft': 1 } })
+      .input('x')
+      .node('com.microsoft::DynamicQuantizeLSTM', ['x'], ['y'])
+      .output('y')
+      .build()
+    const setting = { fixedBatchSize: null, models: { result }, options: { target: {} } }
+    expect(judgedBatchSize(setting as unknown as Setting)).toBe(1)
   })
 
   it('judges models that quantize at run time as they will be served', async () => {

@@ -131,9 +131,13 @@ function chooseOutput({ original }: Sessions, wanted: string | undefined): strin
 export function judgedBatchSize(setting: Setting): number {
   const { fixedBatchSize, models } = setting
   if (fixedBatchSize !== null) return fixedBatchSize
-  const isDynamic = 'DynamicQuantizeLinear' in opTypesOf(models.result)
-  return isDynamic ? servedBatchSize(setting) : DEFAULT_BATCH_SIZE
+  const opTypes = opTypesOf(models.result)
+  return RANGES_FROM_BATCH.some((opType) => opType in opTypes)
+    ? servedBatchSize(setting)
+    : DEFAULT_BATCH_SIZE
 }
+
+const RANGES_FROM_BATCH = ['DynamicQuantizeLinear', 'com.microsoft::DynamicQuantizeLSTM'] as const
 
 export function servedBatchSize({ fixedBatchSize, options }: Setting): number {
   return fixedBatchSize ?? options.target.batchSize ?? 1

@@ -6,7 +6,8 @@
 // 2. Inputs and outputs of the model keep float16: a Cast stands behind each input and before each
 //    output. Those of bodies change with the rest.
 // 3. All or nothing: functions that were not expanded, inputs or outputs that are sequences of
-//    float16, and constants in a file of their own leave the model as it is, with a diagnostic.
+//    float16, and constants in a file that is not at hand leave the model as it is, with a
+//    diagnostic. Constants that are read from a file are held in memory afterwards.
 import {
   attr,
   type Attribute,
@@ -96,8 +97,9 @@ function findObstacle(model: Model): string | undefined {
   if (border.some(({ type }) => type?.kind !== 'tensor' && holdsNarrow(type))) {
     return 'an input or output holds float16 in a sequence'
   }
-  return tensorsOf(model).some((tensor) => isNarrow(tensor) && tensor.data.kind === 'external')
-    ? 'constants lie in a file of their own'
+  const isOutOfReach = ({ data }: Tensor) => data.kind === 'external' && data.read === undefined
+  return tensorsOf(model).some((tensor) => isNarrow(tensor) && isOutOfReach(tensor))
+    ? 'constants lie in a file that is not at hand'
     : undefined
 }
 
