@@ -1,5 +1,5 @@
 // Everything that the stages of a job found, put together. No figure is made here.
-import type { CalibrationStatistics } from '@pare/calibration'
+import type { CalibrationStatistics, DataQuality } from '@pare/calibration'
 import type { EvaluationResult } from '@pare/evaluation'
 import type { Diagnostic } from '@pare/graph'
 
@@ -9,7 +9,6 @@ import { layerRows } from './layer-rows.js'
 import { rangeRows } from './range-rows.js'
 import {
   type ConstraintCheck,
-  type DataQuality,
   type Report,
   REPORT_VERSION,
   type SensitivityRow,

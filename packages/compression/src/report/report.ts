@@ -1,4 +1,4 @@
-import type { CoarseHistogram } from '@pare/calibration'
+import type { CoarseHistogram, DataQuality } from '@pare/calibration'
 import type { EvaluationResult, OpTypeRow } from '@pare/evaluation'
 import type { Diagnostic } from '@pare/graph'
 
@@ -144,20 +144,6 @@ export interface RangeRow {
   readonly non_finite: number
   /** Where distributions were recorded. */
   readonly histogram: CoarseHistogram | null
-}
-
-export interface DataQuality {
-  readonly samples: number
-  readonly inputs: readonly {
-    readonly name: string
-    readonly min: number | null
-    readonly max: number | null
-    readonly mean: number | null
-    readonly std: number | null
-    readonly duplicates?: number
-    readonly constant?: boolean | number
-  }[]
-  readonly diagnostics: readonly Diagnostic[]
 }
 
 /** Everything that the result depends on. */

@@ -1,10 +1,10 @@
-import { parseStatistics } from '@pare/calibration'
+import { type DataQuality, parseStatistics } from '@pare/calibration'
 import type { EvaluationResult } from '@pare/evaluation'
 
 import { errors } from '../errors.js'
 import { buildReport, type Decisions } from '../report/build-report.js'
 import { renderReport } from '../report/html/render-report.js'
-import type { ConstraintCheck, DataQuality, Report } from '../report/report.js'
+import type { ConstraintCheck, Report } from '../report/report.js'
 import type { JsonObject, StageContext, StageResult } from './stage.js'
 import { readJsonInput, writeJson, writeOutput } from './stage-files.js'
 

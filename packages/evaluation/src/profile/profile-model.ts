@@ -66,10 +66,12 @@ const WARM_UP_RUNS = 2
 const MAX_RUNS = 24
 /** Wanted duration of all runs of a model. */
 const BUDGET_MS = 60
+/** Of runs that take longer than this, one is enough. */
+const SLOW_RUN_MS = 500
 /** A trace has one event per kernel and run, of about 700 bytes. */
 const MAX_EVENTS = 20_000
 
-/** Profiles a model: at least one run after two to warm up, more where they are short. */
+/** Profiles a model: up to 24 runs after two to warm up; three where they are long, or one. */
 export async function profileModel(request: ProfileRequest): Promise<ModelProfile | null> {
   const { source, model, session, trace } = request
   let runs = 0
@@ -89,7 +91,8 @@ export async function profileModel(request: ProfileRequest): Promise<ModelProfil
 
 function plannedRuns(eachMs: number, nodes: number): number {
   const most = Math.min(MAX_RUNS, Math.floor(MAX_EVENTS / Math.max(1, nodes)))
-  return Math.max(1, Math.min(most, Math.floor(BUDGET_MS / eachMs)))
+  const least = eachMs > SLOW_RUN_MS ? 1 : 3
+  return Math.max(1, Math.min(most, Math.max(least, Math.floor(BUDGET_MS / eachMs))))
 }
 
 interface ComputedNodes {

@@ -7,8 +7,7 @@ export const dataQuality: Section = {
   title: 'Calibration data',
   render: ({ data_quality: quality }) => {
     if (quality === undefined) return null
-    const figure = (value: number | null | undefined) =>
-      value === null || value === undefined ? '' : short(value)
+    const figure = (value: number | null) => (value === null ? '' : short(value))
     return html`<p>${plural(quality.samples, 'sample')} looked at.</p>
       ${table(
         [
@@ -21,8 +20,8 @@ export const dataQuality: Section = {
           cells: [
             code(name),
             ...[min, max, mean, std].map(figure),
-            duplicates ?? '',
-            constant === true ? 'yes' : constant === false ? 'no' : (constant ?? ''),
+            duplicates,
+            constant ? 'yes' : 'no',
           ],
         })),
       )}
