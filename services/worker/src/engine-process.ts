@@ -62,7 +62,8 @@ export class EngineProcess {
   #onReady: () => void = () => undefined
 
   constructor({ enginePath, cwd, libraryPath }: EngineCommand) {
-    this.#child = spawn(process.execPath, [enginePath, String(process.pid)], {
+    // Stages let go of gigabytes at once; left to itself JavaScript keeps them until it needs room.
+    this.#child = spawn(process.execPath, ['--expose-gc', enginePath, String(process.pid)], {
       cwd,
       env: libraryPath === undefined ? {} : { LD_LIBRARY_PATH: libraryPath },
       // Its own process group, so that one signal reaches whatever it started too.

@@ -9,7 +9,14 @@ import {
 import type { StepOf } from '../recipe/recipe.js'
 import { optimizeWith } from './optimize-model.js'
 import type { StageContext, StageResult } from './stage.js'
-import { putAside, readModel, readShapes, writeJson, writeModel } from './stage-files.js'
+import {
+  putAside,
+  readModel,
+  readShapes,
+  releaseMemory,
+  writeJson,
+  writeModel,
+} from './stage-files.js'
 
 type Params = Omit<StepOf<'convert_float16'>, 'type'>
 
@@ -25,6 +32,7 @@ const BFLOAT16_OPSET = 22
 export async function convertFloat16(context: StageContext): Promise<StageResult> {
   const params = context.params as unknown as Params
   const converted = await convertInput(context, params)
+  releaseMemory()
   const readBack = await readBackFloat16(converted, params.float_type, optimizeWith(context))
   const diagnostics = [...converted.diagnostics, ...readBack.diagnostics]
   return {

@@ -4,7 +4,7 @@ import { measureMemory } from '@pare/evaluation/node'
 import type { Metric } from '../job-request.js'
 import type { JsonObject, StageContext, StageProgress, StageResult } from './stage.js'
 import { openStageData } from './stage-data.js'
-import { inputOf, readStoredModel, writeJson } from './stage-files.js'
+import { inputOf, readStoredModel, releaseMemory, writeJson } from './stage-files.js'
 import { traceRuns } from './trace-runs.js'
 
 interface Params {
@@ -26,15 +26,19 @@ export async function evaluate(context: StageContext): Promise<StageResult> {
   const { metric, output, labels, device, threads } = context.params as unknown as Params
   const { dataset, close } = await openStageData(context, 'data', labels)
   try {
+    const original = await readStoredModel(context, 'original')
+    const result = await readStoredModel(context, 'result')
+    const prepared = await readStoredModel(context, 'prepared')
+    releaseMemory()
     const evaluation = await evaluateModels({
       runtime: context.runtime,
-      original: await readStoredModel(context, 'original'),
-      result: await readStoredModel(context, 'result'),
+      original,
+      result,
       dataset,
       metric,
       ...(output === undefined ? {} : { output }),
       target: { device, threads },
-      layers: { prepared: await readStoredModel(context, 'prepared') },
+      layers: { prepared },
       trace: traceRuns(context),
       measureMemory: ({ model, ...request }) =>
         measureMemory({

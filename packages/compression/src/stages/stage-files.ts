@@ -74,6 +74,11 @@ export function putAside(context: StageContext, model: Model, name: string): Mod
   return openModelFile(path).model
 }
 
+/** Gives back the memory of models that nothing refers to any more, where the process allows it. */
+export function releaseMemory(): void {
+  globalThis.gc?.()
+}
+
 /** Reads a JSON input that an earlier stage wrote; its form is that stage's promise. */
 export async function readJsonInput<Value>(context: StageContext, role: string): Promise<Value> {
   return JSON.parse(await readFile(inputOf(context, role).path, 'utf8')) as Value
