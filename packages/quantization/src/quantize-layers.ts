@@ -1,6 +1,6 @@
 // The integers of every layer: weights by the chosen range, biases by the scales that result.
 import type { Node } from '@pare/graph'
-import { toFloat32 } from '@pare/tensor'
+import { type Tensor, toFloat32 } from '@pare/tensor'
 
 import { type StaysFloat, staysFloat } from './decision.js'
 import type { WeightType } from './integer-type.js'
@@ -52,9 +52,8 @@ export function quantizeLayers(
 ): QuantizedLayers {
   const weights = new Map<Node, QuantizedLayer>()
   const refused = new Map<Node, StaysFloat>()
-  const known = new Map<string, WeightIntegers>()
   for (const layer of layers) {
-    const quantized = quantizeLayer(layer, options, known)
+    const quantized = quantizeLayer(layer, options)
     if ('reason' in quantized) refused.set(layer.node, quantized)
     else weights.set(layer.node, quantized)
   }
@@ -64,21 +63,11 @@ export function quantizeLayers(
 function quantizeLayer(
   layer: WeightedLayer,
   options: QuantizeLayersOptions,
-  known: Map<string, WeightIntegers>,
 ): QuantizedLayer | StaysFloat {
   const range = isDepthwise(layer) ? 'full' : options.weightRange
   const { weightType: type, perChannel, blockSize } = options
   const scheme: WeightScheme = { type, perChannel, range, blockSize }
-  const key = JSON.stringify([
-    layer.weightName,
-    layer.axis,
-    layer.inputAxis,
-    layer.node.opType,
-    layer.weightFactor,
-    range,
-  ])
-  const weight = known.get(key) ?? weightIntegers(layer, scheme)
-  known.set(key, weight)
+  const weight = knownIntegers(layer, scheme)
   if (layer.bias === undefined) return { layer, weight, range }
   // Blocks have no scale that a bias could share.
   if (isBlocked(layer, blockSize)) return { layer, weight, range }
@@ -89,6 +78,22 @@ function quantizeLayer(
   // With 16 bits on both sides it is no exception, and costs nothing that could be seen.
   const mayCoarsenAll = !options.hasKernels
   return coarsen({ layer, scheme, biasValues, inputScale, mayCoarsenAll })
+}
+
+/**
+ * By weight: a search quantizes a model dozens of times and its weights are the same. Tensors never
+ * change, so neither do their integers.
+ */
+const known = new WeakMap<Tensor, Map<string, WeightIntegers>>()
+
+function knownIntegers(layer: WeightedLayer, scheme: WeightScheme): WeightIntegers {
+  const { weight, axis, inputAxis, weightFactor, node } = layer
+  const ofTensor = known.get(weight) ?? new Map<string, WeightIntegers>()
+  known.set(weight, ofTensor)
+  const key = JSON.stringify([axis, inputAxis, node.opType, weightFactor, scheme])
+  const integers = ofTensor.get(key) ?? weightIntegers(layer, scheme)
+  ofTensor.set(key, integers)
+  return integers
 }
 
 interface Coarsening {
