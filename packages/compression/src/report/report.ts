@@ -37,7 +37,9 @@ export interface Report {
 }
 
 export interface Summary {
-  /** One sentence a person can act on. */
+  /** One sentence: size, speed and accuracy. */
+  readonly headline: string
+  /** The same with what a person should know before acting on it. */
   readonly verdict: string
   /** Accuracy, size, latency, memory, …: original beside result. */
   readonly rows: readonly SummaryRow[]

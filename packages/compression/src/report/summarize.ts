@@ -9,8 +9,10 @@ export function summarize(
   constraints: readonly ConstraintCheck[],
 ): Summary {
   const warnings = findWarnings(evaluation)
+  const headline = headlineOf(evaluation)
   return {
-    verdict: verdict(evaluation, constraints, warnings),
+    headline,
+    verdict: `${headline}${ending(constraints, warnings)}`,
     rows: [...qualityRows(evaluation), ...costRows(evaluation)],
     warnings,
   }
@@ -39,9 +41,14 @@ function qualityRows({ metrics, fidelity, primary }: EvaluationResult): SummaryR
     })
   }
   const agreement = fidelity.agreement === null ? '' : `agreement ${percent(fidelity.agreement)}`
-  const sqnr = fidelity.sqnr_db === null ? 'identical' : `SQNR ${fidelity.sqnr_db.toFixed(1)} dB`
-  rows.push({ label: 'same output', original: '', result: agreement || sqnr, change: sqnr })
+  const sqnr = describeNoise(fidelity)
+  rows.push({ label: 'same output', original: '', result: agreement || sqnr, change: agreement && sqnr })
   return rows
+}
+
+function describeNoise({ sqnr_db: sqnr, identical }: EvaluationResult['fidelity']): string {
+  if (identical) return 'identical'
+  return sqnr === null ? 'not comparable' : `SQNR ${sqnr.toFixed(1)} dB`
 }
 
 function costRows({ original, result, ratios, latency, environment }: EvaluationResult) {
@@ -133,22 +140,20 @@ function losses({ ratios, latency, primary }: EvaluationResult): SummaryWarning[
   return warnings
 }
 
-function verdict(
-  { ratios, primary }: EvaluationResult,
+function headlineOf({ ratios, primary }: EvaluationResult): string {
+  const size = `${(ratios.size * 100).toFixed(0)} % of the size`
+  const speed = `${ratios.speed.toFixed(2)} times the speed`
+  return `The result has ${size} and ${speed} of the original, ${describeLoss(primary)}.`
+}
+
+function ending(
   constraints: readonly ConstraintCheck[],
   warnings: readonly SummaryWarning[],
 ): string {
-  const size = `${(ratios.size * 100).toFixed(0)} % of the size`
-  const speed = `${ratios.speed.toFixed(2)} times the speed`
-  const loss = describeLoss(primary)
   const unmet = constraints.filter(({ met }) => !met).map(({ name }) => name)
-  const ending =
-    unmet.length > 0
-      ? ` Not met: ${unmet.join(', ')}.`
-      : warnings.length > 0
-        ? ` Note: ${warnings.map(({ message }) => message).join('; ')}.`
-        : ''
-  return `The result has ${size} and ${speed} of the original, ${loss}.${ending}`
+  if (unmet.length > 0) return ` Not met: ${unmet.join(', ')}.`
+  if (warnings.length === 0) return ''
+  return ` Note: ${warnings.map(({ message }) => message).join('; ')}.`
 }
 
 function describeLoss({ name, drop }: EvaluationResult['primary']): string {

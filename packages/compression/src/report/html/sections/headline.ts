@@ -8,7 +8,7 @@ import { type Section, table } from './section.js'
 export function headline(report: Report): Markup {
   const { summary, constraints } = report
   return html`<p class="kicker">Compression report · ${constraintPill(report)}</p>
-    <h1>${summary.verdict}</h1>
+    <h1>${summary.headline}</h1>
     ${constraints.map(
       ({ name, limit, measured, met }) =>
         html`<p class="note">
@@ -75,7 +75,7 @@ const NAMES: Readonly<Record<string, string>> = {
   top1: 'Accuracy, top 1',
   top5: 'Accuracy, top 5',
   mse: 'Mean squared error',
-  fidelity: 'Agreement with the original',
+  fidelity: 'Likeness to the original',
 }
 
 function qualityTile({ primary }: Report['evaluation']): Markup {
