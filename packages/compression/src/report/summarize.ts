@@ -42,7 +42,12 @@ function qualityRows({ metrics, fidelity, primary }: EvaluationResult): SummaryR
   }
   const agreement = fidelity.agreement === null ? '' : `agreement ${percent(fidelity.agreement)}`
   const sqnr = describeNoise(fidelity)
-  rows.push({ label: 'same output', original: '', result: agreement || sqnr, change: agreement && sqnr })
+  rows.push({
+    label: 'same output',
+    original: '',
+    result: agreement || sqnr,
+    change: agreement && sqnr,
+  })
   return rows
 }
 
