@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 
 import { observationPoints } from './observation-points.js'
 import { quantizeStatic } from './quantize-static.js'
+import { randomFeeds, randomNetwork } from './random-network.js'
 import { calibrated, randomTensor, randomValues, runModel, sqnr } from './testing.js'
 
 const built = model({ opset: 17 })
@@ -30,12 +31,42 @@ describe('observationPoints', () => {
     { opTypesToQuantize: ['Gemm'] },
     { opTypesToQuantize: ['Conv'] },
     { perChannel: false },
+    { activationType: 'int16' },
+    { blockSize: 16 },
+    { format: 'QOperator' },
   ] as const)('of the defaults serve %o as well', async (options) => {
     const statistics = await calibrated(built, [feeds])
     const { model: quantized, diagnostics } = quantizeStatic(built, statistics, options)
     expect(diagnostics.map(({ code }) => code)).not.toContain('no_calibration_range')
     const [before, after] = [await runModel(built, feeds), await runModel(quantized, feeds)]
     expect(sqnr(before['y']!, after['y']!)).toBeGreaterThan(25)
+  })
+
+  it.each([
+    {},
+    { symmetric: true },
+    { activationType: 'int16' },
+    { activationType: 'uint16', symmetric: true },
+    { blockSize: 16 },
+  ] as const)('of the defaults lack nothing of random networks with %o', async (options) => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const network = randomNetwork(seed)
+      const statistics = await calibrated(network, [randomFeeds(seed)])
+      const { diagnostics } = quantizeStatic(network, statistics, options)
+      expect(diagnostics.map(({ code }) => code)).not.toContain('no_calibration_range')
+    }
+  })
+
+  it('name what a detector joins at its end, to tell why that stays float', () => {
+    const detector = model({ opset: 17 })
+      .input('x', 'float32', ['n', 8, 6, 6])
+      .floats('w', [8, 8, 3, 3], randomValues(576, 1))
+      .node('Conv', ['x', 'w'], ['a'])
+      .node('Tanh', ['a'], ['t'])
+      .node('Exp', ['a'], ['e'])
+      .node('Concat', ['t', 'e'], ['y'], { axis: 1 })
+      .output('y')
+    expect(observationPoints(detector.build())).toEqual(['x', 'a', 't', 'e'])
   })
 
   it('says why when nothing can be quantized, before any data is read', () => {
