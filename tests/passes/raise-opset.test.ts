@@ -146,6 +146,13 @@ const cases: readonly Case[] = [
     inputs: ['x'],
     attributes: { starts: [0, 1], ends: [2, 3] },
   },
+  {
+    opType: 'Slice',
+    from: 7,
+    version: 10,
+    inputs: ['x'],
+    attributes: { starts: [1], ends: [9_223_372_036_854_775_807n] },
+  },
   { opType: 'Softmax', from: 7, version: 13, inputs: ['x'] },
   { opType: 'Softmax', from: 7, version: 13, inputs: ['x'], attributes: { axis: 3 } },
   { opType: 'Softmax', from: 11, version: 13, inputs: ['x'], attributes: { axis: -2 } },

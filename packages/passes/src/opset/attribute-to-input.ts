@@ -66,7 +66,9 @@ interface Move {
 }
 
 function moveInts(node: Node, context: UpgradeContext, { attribute, position }: Move): Node {
-  const values = intsAttribute(node, attribute)
+  const found = node.attributes.get(attribute)
+  // Taken as they are: exporters write "to the end" as the greatest int64, which no number holds.
+  const values = found?.type === 'ints' ? found.value : intsAttribute(node, attribute)
   if (values === undefined) return node
   const hint = `${node.outputs[0] ?? node.opType}_${attribute}`
   const name = context.addConstant(hint, tensorFromInts('int64', [values.length], values))
