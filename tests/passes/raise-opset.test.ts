@@ -20,6 +20,11 @@ interface Case {
   readonly dims?: readonly number[]
 }
 
+function titleOf(attributes: NonNullable<Case['attributes']>): string {
+  const plain = (_: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value)
+  return JSON.stringify(attributes, plain)
+}
+
 const cases: readonly Case[] = [
   {
     opType: 'AveragePool',
@@ -252,7 +257,7 @@ describe('raiseOpset', () => {
   it.each(
     cases.map((one) => ({
       ...one,
-      title: `${one.opType} ${one.version} ${JSON.stringify(one.attributes ?? {})}`,
+      title: `${one.opType} ${one.version} ${titleOf(one.attributes ?? {})}`,
     })),
   )('keeps what $title computes', async (one) => {
     const x = randomFloats(one.dims ?? dims)
