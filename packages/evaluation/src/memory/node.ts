@@ -34,6 +34,9 @@ const ENTRY = fileURLToPath(
   ),
 )
 
+/** Gigabytes may have to come from a slow disk first. */
+const DEFAULT_TIMEOUT_MS = 15 * 60 * 1000
+
 /**
  * Measures in a fresh process with an empty environment. Throws `memory_probe_failed` when it ends
  * without a reply or takes longer than `timeoutMs`. Reads Linux's own count of the peak; on other
@@ -41,7 +44,7 @@ const ENTRY = fileURLToPath(
  */
 export async function measureMemory(
   request: MemoryProbeRequest,
-  { timeoutMs = 120_000 } = {},
+  { timeoutMs = DEFAULT_TIMEOUT_MS } = {},
 ): Promise<MemoryUse> {
   const child = fork(ENTRY, { env: {}, execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
   const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs)
