@@ -32,7 +32,7 @@ export function assessData(observations: Observations): DataQuality {
       ...summaries.flatMap(zeroChannels),
       ...nonFiniteValues(summaries, statistics),
       ...constantValues(statistics, summaries),
-      ...deadChannels.map(deadActivations),
+      ...deadActivations(deadChannels),
       ...more,
     ],
   }
@@ -135,14 +135,27 @@ function constantValues(
     }))
 }
 
-function deadActivations({ tensor, dead, of, samples }: DeadChannels): DataDiagnostic {
-  return {
-    severity: 'info',
-    code: 'calibration_dead_activations',
-    message: `${dead} of ${of} channels of ${tensor} never changed in the ${samples} samples looked at`,
-    tensor,
-    count: dead,
-  }
+const MOST_NAMED = 3
+
+/** All in one: most trained networks have some. */
+function deadActivations(found: readonly DeadChannels[]): DataDiagnostic[] {
+  const [most, ...others] = found.toSorted((a, b) => b.dead / b.of - a.dead / a.of)
+  if (most === undefined) return []
+  const all = [most, ...others]
+  const named = all
+    .slice(0, MOST_NAMED)
+    .map(({ tensor, dead, of }) => `${dead} of ${of} of ${tensor}`)
+  const more =
+    all.length > MOST_NAMED ? `, and some of ${all.length - MOST_NAMED} other values` : ''
+  return [
+    {
+      severity: 'info',
+      code: 'calibration_dead_activations',
+      message: `channels that never changed in the ${most.samples} samples looked at: ${named.join(', ')}${more}`,
+      tensor: most.tensor,
+      count: all.reduce((sum, { dead }) => sum + dead, 0),
+    },
+  ]
 }
 
 function short(value: number): string {

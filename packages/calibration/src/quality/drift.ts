@@ -4,8 +4,8 @@ import type { CalibrationStatistics } from '../statistics.js'
 import type { DataDiagnostic } from './data-quality.js'
 import type { WatchedInput } from './input-watch.js'
 
-/** Two halves of one data set of 100 images are nearly always below these. */
-const MEAN_SHIFT = 0.25
+/** Parts of one data set are nearly always below these, also of 50 recordings that differ a lot. */
+const MEAN_SHIFT = 0.5
 const STD_RATIO = 1.5
 /** Part of the calibrated range by which values may lie outside: a part of a few is chance. */
 const OVERSHOOT = 0.5

@@ -161,6 +161,22 @@ describe('the quality of calibration data', () => {
   })
 })
 
+describe('dead channels', () => {
+  it('are one remark, the worst value first', () => {
+    const inputs = new InputWatch()
+    const statistics = { version: 1, kind: 'minmax', samples: 1, tensors: {} } as const
+    const deadChannels = ['a', 'b', 'c', 'd'].map((tensor, i) => {
+      return { tensor, dead: i + 1, of: 8, samples: 64 }
+    })
+    const { diagnostics } = assessData({ model: network(), inputs, statistics, deadChannels })
+    expect(diagnostics).toHaveLength(1)
+    expect(diagnostics[0]).toMatchObject({ severity: 'info', tensor: 'd', count: 10 })
+    expect(diagnostics[0]!.message).toContain(
+      '4 of 8 of d, 3 of 8 of c, 2 of 8 of b, and some of 1',
+    )
+  })
+})
+
 describe('findDeadChannels', () => {
   it.each([13, 17, 18])('finds the channel that never fires, with opset %d', async (opset) => {
     const net = { ...network(1, [0, -1e6]), opsetImports: [{ domain: '', version: opset }] }
@@ -209,7 +225,7 @@ describe('drift', () => {
   })
 
   it.each([
-    ['shifted', (x: number) => x + 0.5],
+    ['shifted', (x: number) => x + 1],
     ['of another spread', (x: number) => x * 2],
     ['constant', () => 0],
   ])('names inputs that are %s', (_, change) => {
