@@ -22,6 +22,9 @@ export function hoistConstants(): Pass {
   return { name: 'hoist_constants', run }
 }
 
+/** Bodies of other operators (BeamSearch, SequenceMap) follow rules of their own. */
+const CONTROL_FLOW: ReadonlySet<string> = new Set(['If', 'Loop', 'Scan'])
+
 /** Rule 2: they make nothing larger, and cost nothing where they are not folded after all. */
 const LAYOUT_OPS: ReadonlySet<string> = new Set([
   'Cast',
@@ -58,7 +61,8 @@ class Hoisting {
   }
 
   enter(editor: GraphEditor, node: Node): void {
-    if (subgraphsOf(node).length > 0) editor.editBodies(node, (body) => this.empty(body))
+    const isControlFlow = node.domain === '' && CONTROL_FLOW.has(node.opType)
+    if (isControlFlow) editor.editBodies(node, (body) => this.empty(body))
   }
 
   private empty(body: GraphEditor): void {

@@ -8,9 +8,9 @@ import {
   type Node,
   nodeLabel,
   onnxOpset,
-  subgraphsOf,
 } from '@pare/graph'
 
+import { hasOpenBodies, skippedBody } from './control-flow-bodies.js'
 import { type StaysFloat, staysFloat, toDiagnostic } from './decision.js'
 import { DynamicWriter } from './dynamic-operand.js'
 import { DYNAMIC_REWRITES, type DynamicLayer, operatorName } from './dynamic-rewrites.js'
@@ -103,9 +103,11 @@ class DynamicQuantization {
   quantize(writer: DynamicWriter): void {
     const { editor } = writer
     for (const node of editor.nodes()) {
-      if (subgraphsOf(node).length > 0) {
+      if (hasOpenBodies(node)) {
         editor.editBodies(node, (body) => this.quantize(writer.inside(body)))
       }
+      const skipped = skippedBody(node)
+      if (skipped !== undefined) this.diagnostics.push(skipped)
       const outcome = this.quantizeNode(writer, node)
       if (outcome === undefined) continue
       this.layers.push(report(node, outcome, writer))

@@ -11,6 +11,7 @@ import {
 import { NO_SHAPES, rankOf, type ValueShapes } from '@pare/passes'
 import { elementCount, type Tensor } from '@pare/tensor'
 
+import { hasOpenBodies } from '../control-flow-bodies.js'
 import { stays, type StaysUnquantized } from './decision.js'
 import type { ResolvedWeightsOptions } from './options.js'
 
@@ -80,6 +81,7 @@ function search(graph: Graph, index: GraphIndex, { find, layers, kept }: Search)
 
 function searchBodies(graph: Graph, outer: GraphIndex, found: Search): void {
   for (const node of graph.nodes) {
+    if (!hasOpenBodies(node)) continue
     for (const body of subgraphsOf(node)) {
       const index = indexBody(body, outer)
       search(body, index, found)

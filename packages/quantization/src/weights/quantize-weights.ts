@@ -9,12 +9,12 @@ import {
   type Node,
   nodeLabel,
   onnxOpset,
-  subgraphsOf,
   walkNodes,
 } from '@pare/graph'
 import { raiseOpset, type ValueShapes } from '@pare/passes'
 import type { Tensor } from '@pare/tensor'
 
+import { hasOpenBodies, skippedBody } from '../control-flow-bodies.js'
 import { errors } from '../errors.js'
 import { withMicrosoftOps } from '../microsoft-ops.js'
 import { removeUnused } from '../written-constants.js'
@@ -263,7 +263,7 @@ class WeightQuantization {
   /** Rewrites the nodes of a graph and of the bodies in it. */
   private rewrite(editor: GraphEditor): void {
     for (const node of editor.nodes()) {
-      if (subgraphsOf(node).length > 0) editor.editBodies(node, (body) => this.rewrite(body))
+      if (hasOpenBodies(node)) editor.editBodies(node, (body) => this.rewrite(body))
       else this.rewrites.get(node)?.(editor)
     }
     removeUnused(editor)
@@ -291,7 +291,8 @@ class WeightQuantization {
           'warning',
         ),
       )
-    return [...this.diagnostics, ...kept, ...doubled]
+    const skipped = this.source.graph.nodes.map(skippedBody).filter((one) => one !== undefined)
+    return [...this.diagnostics, ...kept, ...skipped, ...doubled]
   }
 
   private notApplicable() {
