@@ -128,7 +128,7 @@ describe('searchStatic', () => {
       description: 'scales every range',
       propose: (state) => {
         const tensors = Object.entries(state.statistics.tensors).map(([name, tensor]) => {
-          const { min, max } = tensor.state.range
+          const { min, max } = tensor.state.range!
           const range = { min: min * by, max: max * by }
           return [name, { ...tensor, state: { ...tensor.state, range } }]
         })
