@@ -6,6 +6,7 @@ import type { Diagnostic } from '@pare/graph'
 import { ENGINE_VERSION } from '../engine-version.js'
 import type { JsonObject, StageInput } from '../stages/stage.js'
 import { layerRows } from './layer-rows.js'
+import { leftOut } from './left-out.js'
 import { rangeRows } from './range-rows.js'
 import {
   type ConstraintCheck,
@@ -41,6 +42,8 @@ export function buildReport(input: ReportInput): Report {
   const { op_types, ...measured } = evaluation
   const { layers, tried = [], sensitivity = [] } = decisions
   const constraints = checkConstraints(params, evaluation)
+  const rows = layerRows(layers, evaluation)
+  const said = [...preparation.diagnostics, ...decisions.diagnostics]
   return {
     version: REPORT_VERSION,
     summary: summarize(evaluation, constraints),
@@ -48,17 +51,13 @@ export function buildReport(input: ReportInput): Report {
     recipe: params['recipe'] ?? null,
     target: params['target'] ?? null,
     evaluation: measured,
-    layers: layerRows(layers, evaluation),
+    layers: rows,
     op_types,
     ...(tried.length === 0 ? {} : { tried }),
     ...(sensitivity.length === 0 ? {} : { sensitivity }),
     ...(statistics === undefined ? {} : { ranges: rangeRows(statistics, layers) }),
     ...(dataQuality === undefined ? {} : { data_quality: dataQuality }),
-    diagnostics: [
-      ...preparation.diagnostics,
-      ...decisions.diagnostics,
-      ...(dataQuality?.diagnostics ?? []),
-    ],
+    diagnostics: [...said, ...leftOut(rows, said), ...(dataQuality?.diagnostics ?? [])],
     reproduce: reproduce({ ...input, environment: evaluation.environment }),
     lineage: Object.fromEntries(input.inputs.map(({ role, sha256 }) => [role, sha256])),
     engine_version: ENGINE_VERSION,

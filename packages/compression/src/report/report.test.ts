@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { renderReport, REPORT_POLICY } from './html/render-report.js'
+import { leftOut } from './left-out.js'
 import type { Report } from './report.js'
 import { HOSTILE_NAME, type ReportedJob, reportedJob } from './testing.js'
 
@@ -80,6 +81,30 @@ describe('the report', () => {
     expect(pooled?.histogram?.counts.reduce((sum, n) => sum + n)).toBe(48 * 32)
     expect(pooled?.chosen?.max).toBeLessThanOrEqual(pooled?.observed?.max ?? 0)
     expect(weights.report.ranges).toBeUndefined()
+  })
+
+  it('speaks once of every layer that was left as it is, whoever found the reason', () => {
+    const row = { node: 'n', opType: 'Conv', output: 'y', decision: 'float32' }
+    const rows = [
+      { ...row, reason: 'fewest_casts', message: 'its neighbours are float32' },
+      { ...row, node: 'other', reason: 'weight_not_constant' },
+      { ...row, node: 'narrow', decision: 'float16' },
+    ] as unknown as Report['layers']
+    const known = { severity: 'info', code: 'x', message: 'y', node: 'other' } as const
+    expect(leftOut(rows, [known])).toEqual([
+      {
+        severity: 'info',
+        code: 'fewest_casts',
+        message: 'Conv n is left as it is: its neighbours are float32',
+        node: 'n',
+        opType: 'Conv',
+      },
+    ])
+    for (const { report } of [integers, weights]) {
+      const nodes = new Set(report.diagnostics.map(({ node }) => node))
+      const left = report.layers.filter(({ reason }) => reason !== undefined)
+      expect(left.every(({ node }) => nodes.has(node))).toBe(true)
+    }
   })
 
   it('says how to repeat the job, defaults included', () => {
