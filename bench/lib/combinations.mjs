@@ -3,7 +3,7 @@
 import { createRandom } from './statistics.mjs'
 
 /** Ways to fill up a pair that are tried before the pair counts as refused. */
-const ATTEMPTS = 40
+const ATTEMPTS = 200
 
 /** Every choice and every switch of a step's table of parameters, groups included. */
 export function choicesOf(parameters, path = []) {

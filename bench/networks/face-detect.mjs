@@ -15,7 +15,7 @@ export const faceDetect = {
     const samples = await writeSamples({
       folder,
       shapes: { input: [3, DETECTOR.height, DETECTOR.width] },
-      counts: quick ? { calibration: 24, validation: 60 } : { calibration: 100, validation: 300 },
+      counts: quick ? { calibration: 24, validation: 60 } : { calibration: 48, validation: 150 },
       sample: async (random, part) => ({
         inputs: { input: pixelsOf(await someView(random, part), DETECTOR) },
       }),

@@ -16,7 +16,7 @@ export const faceEmbedding = {
     const samples = await writeSamples({
       folder,
       shapes: { input: [3, SIZE, SIZE] },
-      counts: quick ? { calibration: 30, validation: 50 } : { calibration: 100, validation: 200 },
+      counts: quick ? { calibration: 30, validation: 50 } : { calibration: 48, validation: 100 },
       sample: async (random, part) => {
         const face = await someFace(session, { random, part, size: SIZE })
         return { inputs: { input: pixelsOf(face, { mean: 127, scale: 128 }) } }

@@ -16,7 +16,7 @@ export const faceLandmark = {
     const samples = await writeSamples({
       folder,
       shapes: { input: [1, SIZE, SIZE] },
-      counts: quick ? { calibration: 50, validation: 100 } : { calibration: 300, validation: 600 },
+      counts: quick ? { calibration: 50, validation: 100 } : { calibration: 120, validation: 400 },
       sample: async (random, part) => {
         const face = await someFace(session, { random, part, size: SIZE })
         return { inputs: { input: pixelsOf(face, { channels: 1, mean: 0, scale: 256 }) } }

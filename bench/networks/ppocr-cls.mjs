@@ -20,9 +20,7 @@ export const ppocrCls = {
     const samples = await writeSamples({
       folder,
       shapes: { x: [3, HEIGHT, WIDTH] },
-      counts: quick
-        ? { calibration: 100, validation: 200 }
-        : { calibration: 500, validation: 1000 },
+      counts: quick ? { calibration: 100, validation: 200 } : { calibration: 200, validation: 600 },
       sample: (random) => {
         const upsideDown = random() < 0.5
         const canvas = drawLine(someText(random), {

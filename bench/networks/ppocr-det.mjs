@@ -22,7 +22,7 @@ export const ppocrDet = {
     const samples = await writeSamples({
       folder,
       shapes: { x: [3, SIZE, SIZE] },
-      counts: quick ? { calibration: 12, validation: 16 } : { calibration: 48, validation: 60 },
+      counts: quick ? { calibration: 12, validation: 16 } : { calibration: 32, validation: 48 },
       sample: (random) => {
         const canvas = drawScene({ width: SIZE, height: SIZE, random })
         return { inputs: { x: pixelsOf(canvas, { order: 'bgr' }) } }

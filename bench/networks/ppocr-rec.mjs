@@ -21,7 +21,7 @@ export const ppocrRec = {
     const samples = await writeSamples({
       folder,
       shapes: { x: [3, HEIGHT, WIDTH] },
-      counts: quick ? { calibration: 32, validation: 60 } : { calibration: 100, validation: 250 },
+      counts: quick ? { calibration: 32, validation: 60 } : { calibration: 48, validation: 200 },
       sample: (random) => {
         const text = someText(random)
         const canvas = drawLine(text, { width: WIDTH, height: HEIGHT, random })

@@ -31,7 +31,7 @@ export const sileroVad = {
       shapes: { input: [1, CONTEXT + FRAME], state: STATE },
       counts: quick
         ? { calibration: 100, validation: 300 }
-        : { calibration: 500, validation: 2000 },
+        : { calibration: 200, validation: 1500 },
       sample: (random, part) => streams[part](random),
       constants: (count) => ({ sr: rates(count) }),
     })

@@ -21,7 +21,7 @@ export const speechEmbedding = {
     const samples = await writeSamples({
       folder,
       shapes: { input_1: [...WINDOW, 1] },
-      counts: quick ? { calibration: 50, validation: 100 } : { calibration: 250, validation: 500 },
+      counts: quick ? { calibration: 50, validation: 100 } : { calibration: 120, validation: 300 },
       sample: async (random, part) => {
         if (queues[part].length === 0) {
           queues[part] = await spectra(mel, heard(someSentence(random), random))

@@ -31,7 +31,7 @@ export const symbols = {
     const samples = await writeSamples({
       folder,
       shapes: { x: [1, SIZE, SIZE] },
-      counts: quick ? { calibration: 40, validation: 80 } : { calibration: 100, validation: 400 },
+      counts: quick ? { calibration: 40, validation: 80 } : { calibration: 48, validation: 250 },
       sample: (random) => {
         const { char, label } = drawable[Math.floor(random() * drawable.length)]
         const canvas = penned(drawSymbol(char, font, random))

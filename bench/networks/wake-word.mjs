@@ -25,7 +25,7 @@ export const wakeWord = {
     const samples = await writeSamples({
       folder,
       shapes: { 'x.1': [LENGTH, 96] },
-      counts: quick ? { calibration: 40, validation: 80 } : { calibration: 200, validation: 400 },
+      counts: quick ? { calibration: 40, validation: 80 } : { calibration: 100, validation: 300 },
       sample: async (random) => {
         const label = random() < 0.5 ? 1 : 0
         const text = label === 1 ? 'hey jarvis' : someSentence(random)
