@@ -50,7 +50,10 @@ describe('measureLatencyApart', () => {
     const { sessions, log, clock } = simulate({ original: 30, result: 10 })
     const open = (name: 'original' | 'result') => () => {
       log.push(`open ${name}`)
-      const release = () => Promise.resolve(void log.push(`close ${name}`))
+      const release = () => {
+        log.push(`close ${name}`)
+        return Promise.resolve()
+      }
       return Promise.resolve({ ...sessions[name], release })
     }
     const options = { clock, budgetMs: 100, minRounds: 3, maxRounds: 3, warmUpRuns: 2 }
@@ -73,7 +76,10 @@ describe('measureLatencyApart', () => {
       Promise.resolve({
         ...{ inputs: [], outputs: [], endProfiling: () => undefined },
         run: () => Promise.reject(new Error('no')),
-        release: () => Promise.resolve(void closed++),
+        release: () => {
+          closed += 1
+          return Promise.resolve()
+        },
       })
     const models = { original: failing, result: failing }
     await expect(measureLatencyApart(models, {})).rejects.toThrow('no')
