@@ -37,6 +37,8 @@ const { values: options } = parseArgs({
   },
 })
 const runtime = onnxRuntime()
+/** For each step the pairs of choices that every request with them is refused for. */
+const neverTogether = new Map()
 const folder = mkdtempSync(join(tmpdir(), 'pare-bench-artifacts-'))
 try {
   await main()
@@ -83,7 +85,11 @@ async function checkStep(type, { job, place, model }) {
   const { parameters } = STEP_TABLE[type]
   const choices = choicesOf(parameters)
   const stepOf = (values) => assembled(type, choices, values)
-  const { rows } = pairwise(choices, (values) => isAccepted(job.known, stepOf(values)))
+  const { rows, refused } = pairwise(choices, (values) => isAccepted(job.known, stepOf(values)))
+  neverTogether.set(
+    type,
+    refused.map((pair) => pair.map(([i, value]) => textOf(choices[i], value))),
+  )
   const outcomes = []
   for (const [index, values] of rows.entries()) {
     const step = stepOf(values)
@@ -181,9 +187,12 @@ function report(outcomes) {
     own[0].choices.forEach(({ path, values }, i) => {
       for (const value of values) {
         const having = own.filter((outcome) => outcome.values[i] === value)
-        console.log(row('', `${path.join('.')} ${JSON.stringify(value)}`, having))
+        console.log(row('', textOf({ path }, value), having))
       }
     })
+  }
+  for (const [type, pairs] of neverTogether) {
+    for (const pair of pairs) console.log(`${type}: never accepted together: ${pair.join(' and ')}`)
   }
   for (const { model, step, fault } of outcomes.filter((outcome) => outcome.fault !== undefined)) {
     console.log(`FAILED ${basename(model.model)} ${JSON.stringify(step)}\n  ${fault}`)
@@ -197,4 +206,8 @@ function row(type, choice, outcomes) {
   const passed = outcomes.length - refused.length - failed.length
   const why = refused.length === 0 ? '0' : `${refused.length} (${codes})`
   return `| ${type} | ${choice} | ${passed} | ${why} | ${failed.length} |`
+}
+
+function textOf({ path }, value) {
+  return `${path.join('.')} ${JSON.stringify(value)}`
 }
