@@ -25,7 +25,7 @@ export const getContentSchema = {
   tags,
   summary: 'Download an artifact',
   description:
-    'ETag and Repr-Digest carry the SHA-256. With redirect=true a store that clients can reach answers a URL that is valid for 15 minutes (302).',
+    'ETag and Repr-Digest carry the SHA-256. A model beyond 2 GiB is a zip of model.onnx and weights.bin. With redirect=true a store that clients can reach answers a URL that is valid for 15 minutes (302).',
   params: IdParams,
   querystring: Type.Object(
     { redirect: Type.Optional(Type.Boolean({ default: false })) },

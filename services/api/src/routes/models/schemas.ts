@@ -16,7 +16,7 @@ export const createModelSchema = {
   tags,
   summary: 'Upload a model',
   description:
-    'The ONNX file as the body, any media type. Optional X-Content-SHA256 or Content-Digest. Bytes that the project has already give the model that is there (200).',
+    'The ONNX file as the body, or a zip of it and its external data; any media type. Optional X-Content-SHA256 or Content-Digest. Bytes that the project has already give the model that is there (200).',
   consumes: ['application/octet-stream'],
   querystring: Type.Object(
     { name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })) },
