@@ -59,7 +59,7 @@ function productionRatios(rows) {
   const row = (label) => rows.find((candidate) => candidate.label === label)
   const ratio = (label, counterpart) => {
     const [ours, theirs] = [row(label)?.made, row(counterpart)?.made]
-    if (ours?.error !== undefined || theirs === undefined || theirs.error !== undefined) return []
+    if ([ours, theirs].some((made) => made === undefined || made.error !== undefined)) return []
     const bare = theirs.wall - (theirs.preprocessing ?? 0)
     return [
       [
