@@ -11,7 +11,11 @@ export function judgeNetwork(rows) {
   const float = rows.find(({ side }) => side === 'float')
   const ours = rows.find(({ label }) => label === DEFAULT_SCHEME)
   const peers = rows.filter(({ side, scores }) => side === 'peer' && scores !== undefined)
-  if (ours?.scores === undefined) return { lines: [], misses: ['ours failed'], ratios: {} }
+  if (ours === undefined) return { lines: [], misses: [], ratios: productionRatios(rows) }
+  if (ours.scores === undefined) {
+    const misses = [`no model of ours: ${ours.made.error}`]
+    return { lines: [], misses, ratios: productionRatios(rows) }
+  }
   const findings = [
     againstFloat(ours, float),
     ...(peers.length === 0 ? [] : [againstBest(ours, peers), againstFastest(ours, peers)]),
