@@ -43,7 +43,7 @@ describe('parseJobRequest', () => {
         smooth_quant_alpha: 0.5,
         bias_correction: 'auto',
         rounding: 'nearest',
-        sensitivity: 'quantized_alone',
+        sensitivity: 'auto',
         fallback: 'float',
         op_types_to_quantize: [],
         nodes_to_exclude: [],

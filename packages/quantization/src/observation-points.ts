@@ -3,7 +3,7 @@ import type { Model } from '@pare/graph'
 import { foldableActivation, freezeInitializers } from '@pare/passes'
 
 import { notApplicable } from './not-applicable.js'
-import { hasIntegerKernels, type QuantizeStaticOptions, resolveStaticOptions } from './options.js'
+import { type QuantizeStaticOptions, resolveStaticOptions } from './options.js'
 import { type Placement, planPlacement } from './placement.js'
 import { observationPolicy } from './placement-policy.js'
 import { tailJoinInputs } from './range-disparity.js'
@@ -20,12 +20,11 @@ export function observationPoints(
 ): readonly string[] {
   const resolved = resolveStaticOptions(options)
   const { model: frozen } = freezeInitializers().run(model)
-  // What does not pay in 8 bits is quantized in 16; that is little more to observe.
+  // What does not pay is quantized in 16 bits, or where nothing else is; that is little more to observe.
   const [paying, all] = [true, false].map((countsCost) =>
     planPlacement(frozen, observationPolicy(frozen, resolved, countsCost)),
   ) as [Placement, Placement]
-  const wanted = hasIntegerKernels(resolved) ? paying : all
-  if (wanted.layers.size === 0) throw notApplicable(wanted)
+  if (all.layers.size === 0) throw notApplicable(all)
   const points = new Set([...pointsOf(paying), ...pointsOf(all), ...tailJoinInputs(frozen)])
   const order = [...frozen.graph.inputs, ...frozen.graph.nodes].flatMap((place) =>
     'opType' in place ? place.outputs : [place.name],

@@ -15,6 +15,7 @@ export function placementPolicy(
   model: Model,
   options: ResolvedStaticOptions,
   rangeOf: RangeOf,
+  countsCost = hasIntegerKernels(options),
 ): PlacementPolicy {
   const opset = onnxOpset(model)
   return {
@@ -26,7 +27,7 @@ export function placementPolicy(
       return range === undefined ? undefined : Math.max(range.max, 0) - Math.min(range.min, 0)
     },
     foldsClamps: !options.symmetric,
-    countsCost: hasIntegerKernels(options),
+    countsCost,
   }
 }
 

@@ -67,7 +67,7 @@ export function quantizeExcept(
   const { options } = ready
   const prepared = nameJoins(settleMatMulBias(ready.model, statistics))
   const rangeOf = calibratedRanges(prepared, statistics)
-  const plan = settlePlan(prepared, { options, rangeOf, forced: choice.forced })
+  const plan = planFor(prepared, { options, rangeOf, forced: choice.forced })
   if (plan.placement.layers.size === 0) throw nothingQuantized(plan.placement, statistics)
   const { activationType, symmetric } = options
   const written = insertQdq(prepared, plan.placement, {
@@ -89,7 +89,7 @@ export function quantizeExcept(
     layers,
     diagnostics: [
       ...ready.diagnostics,
-      ...speedDiagnostics(options, layers),
+      ...speedDiagnostics(options, layers, plan.countsCost || !hasIntegerKernels(options)),
       ...floatDiagnostics(prepared, plan.placement),
     ],
   }
@@ -114,6 +114,8 @@ function nameJoins(model: Model): Model {
 }
 
 interface Plan {
+  /** Whether layers that do not pay were left float. */
+  readonly countsCost: boolean
   readonly placement: Placement
   readonly layers: QuantizedLayers
   readonly params: ReadonlyMap<string, QuantizationParams>
@@ -123,29 +125,35 @@ interface PlanInput {
   readonly options: ResolvedStaticOptions
   readonly rangeOf: RangeOf
   readonly forced: ForcedFloat
+  readonly countsCost: boolean
+}
+
+/** Where no layer is worth its conversions, all are quantized all the same: the file gets smaller. */
+function planFor(model: Model, input: Omit<PlanInput, 'countsCost'>): Plan {
+  // Where nothing is faster in integers anyway, cost is not what the caller is after.
+  const countsCost = hasIntegerKernels(input.options)
+  const plan = settlePlan(model, { ...input, countsCost })
+  if (plan.placement.layers.size > 0 || !countsCost) return plan
+  return settlePlan(model, { ...input, countsCost: false })
 }
 
 function settlePlan(model: Model, input: PlanInput): Plan {
   const refused = new Map<Node, StaysFloat>()
   for (;;) {
     const plan = planOnce(model, input, refused)
-    const stays = [...plan.layers.refused, ...unprofitable(model, plan, input.options)]
+    const costly = input.countsCost ? unprofitableLayers(model, plan.placement) : []
+    const stays = [...plan.layers.refused, ...costly]
     if (stays.length === 0) return plan
     for (const [node, reason] of stays) refused.set(node, reason)
   }
 }
 
-/** Where nothing is faster in integers anyway, cost is not what the caller is after. */
-function unprofitable(model: Model, { placement }: Plan, options: ResolvedStaticOptions) {
-  return hasIntegerKernels(options) ? unprofitableLayers(model, placement) : []
-}
-
 function planOnce(
   model: Model,
-  { options, rangeOf, forced }: PlanInput,
+  { options, rangeOf, forced, countsCost }: PlanInput,
   refused: ReadonlyMap<Node, StaysFloat>,
 ): Plan {
-  const policy = placementPolicy(model, options, rangeOf)
+  const policy = placementPolicy(model, options, rangeOf, countsCost)
   const placement = planPlacement(model, {
     ...policy,
     forbids: (node) => refused.get(node) ?? forcedFloat(node, forced) ?? policy.forbids(node),
@@ -167,7 +175,7 @@ function planOnce(
     inputScale,
     hasKernels: hasIntegerKernels(options),
   })
-  return { placement, layers, params }
+  return { countsCost, placement, layers, params }
 }
 
 function forcedFloat(node: Node, forced: ForcedFloat): StaysFloat | undefined {

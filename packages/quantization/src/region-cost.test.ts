@@ -1,4 +1,4 @@
-import { type Model } from '@pare/graph'
+import type { Model } from '@pare/graph'
 import { model } from '@pare/graph/testing'
 import { describe, expect, it } from 'vitest'
 
@@ -35,6 +35,21 @@ describe('unprofitableLayers', () => {
     const [, first, second, , last] = await decisions(built, 8)
     expect([first, second]).toEqual(['not_worth_converting', 'not_worth_converting'])
     expect(last).toBe('integer')
+  })
+
+  it('cuts off a first layer whose input costs more to convert than its output', async () => {
+    const found = await decisions(network([64, 2, 128, 128], []), 64)
+    expect(found).toEqual(['not_worth_converting', 'integer', 'integer'])
+  })
+
+  it('quantizes all the same where nothing pays, and warns', async () => {
+    const built = network([8, 8, 8], [0])
+    const statistics = await calibrated(built, [{ x: randomTensor([2, 8, 4, 4], 9) }])
+    const { layers, diagnostics } = quantizeStatic(built, statistics)
+    expect(layers.map(({ decision }) => decision)).toEqual(['integer', 'integer'])
+    expect(diagnostics).toContainEqual(
+      expect.objectContaining({ severity: 'warning', code: 'conversions_cost_more' }),
+    )
   })
 
   it('keeps the same pair where the region is large enough to pay', async () => {

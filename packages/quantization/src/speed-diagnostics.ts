@@ -4,17 +4,26 @@ import type { Diagnostic } from '@pare/graph'
 import { hasIntegerKernels, type ResolvedStaticOptions } from './options.js'
 import type { LayerReport } from './report.js'
 
-/** Says that a file is not meant to be faster, or that another scheme is. */
+/** Says that a file is not meant to be faster, or that another scheme is. `paysOff`: layers that do not were left float. */
 export function speedDiagnostics(
   options: ResolvedStaticOptions,
   layers: readonly LayerReport[],
+  paysOff: boolean,
 ): readonly Diagnostic[] {
   const none = withoutKernels(options, layers)
   const slow = withSlowKernels(options)
   return [
     ...(none === undefined ? [] : [noSpeedUp(none)]),
     ...(slow === undefined ? [] : [slowKernels(slow)]),
+    ...(paysOff ? [] : [CONVERSIONS_COST_MORE]),
   ]
+}
+
+const CONVERSIONS_COST_MORE: Diagnostic = {
+  severity: 'warning',
+  code: 'conversions_cost_more',
+  message:
+    'no layer saves what converting its input and output costs; all are in integers nevertheless, for the size: expect it to be slower than the float model (quantize_weights keeps the arithmetic float)',
 }
 
 function withoutKernels(

@@ -192,7 +192,7 @@ class PlanBuilder {
     ])
     const judging = this.#judging(metric)
     this.#add(type, { ...options, isa: this.#request.target.isa, ...judging.params }, [
-      { role: 'model', from: { stage: 'prepare', role: 'model' } },
+      ...this.#prepared(),
       { role: 'statistics', from: { stage: 'calibrate', role: 'statistics' } },
       this.#dataset('calibration', 'calibration'),
       ...judging.inputs,

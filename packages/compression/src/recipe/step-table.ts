@@ -70,10 +70,10 @@ const accuracyAlgorithms = {
   },
   sensitivity: {
     type: 'choice',
-    choices: ['quantized_alone', 'both', 'none'],
-    default: 'quantized_alone',
+    choices: ['auto', 'quantized_alone', 'both', 'none'],
+    default: 'auto',
     description:
-      'What the report says of each layer: the error with this layer alone in integers; with both also what is gained when of all layers this one stays float.',
+      'What the report says of each layer: the error with this layer alone in integers (quantized_alone); with both also what is gained when of all layers this one stays float; auto: quantized_alone for up to 32 layers, else none.',
   },
   fallback: {
     type: 'choice',

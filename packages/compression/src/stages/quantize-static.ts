@@ -1,5 +1,6 @@
 import type { CalibrationStatistics } from '@pare/calibration'
 import { calibrate, parseStatistics, STATISTICS_OF_METHOD, withRangesOf } from '@pare/calibration'
+import { countMacs } from '@pare/evaluation'
 import type { Model } from '@pare/graph'
 import {
   chooseTechniques,
@@ -17,7 +18,7 @@ import { candidateJudge, type Judging } from './candidate-judge.js'
 import { optimizeWith } from './optimize-model.js'
 import { quantizeFloat8 } from './quantize-float8.js'
 import type { JsonObject, StageContext, StageResult } from './stage.js'
-import { readJsonInput, readModel, writeJson, writeModel } from './stage-files.js'
+import { readJsonInput, readModel, readShapes, writeJson, writeModel } from './stage-files.js'
 
 type Params = Omit<StepOf<'quantize_static'>, 'type'> & {
   readonly isa: TargetIsa
@@ -32,7 +33,7 @@ type IntegerParams = IntegerStep<Params>
  * data, reads back what onnxruntime makes of the result, and takes back what it would not compute in
  * integers, and the layers with which `judging.max_drop` does not hold.
  *
- * Inputs `model`, `statistics`, `calibration`, and to judge `original` and `data`; params as the
+ * Inputs `model`, `shapes`, `statistics`, `calibration`, and to judge `original` and `data`; params as the
  * step's, with `isa` and `judging`. Outputs `model`, `decisions`.
  */
 export async function quantizeStatic(context: StageContext): Promise<StageResult> {
@@ -41,6 +42,7 @@ export async function quantizeStatic(context: StageContext): Promise<StageResult
   const model = await readModel(context, 'model')
   if (!isInteger(params)) return quantizeFloat8(context, model, { statistics, params })
   const { samples } = params.calibration
+  const shapes = await readShapes(context)
   const found = await searchStatic({
     model,
     statistics: chooseRanges(params, statistics),
@@ -58,7 +60,7 @@ export async function quantizeStatic(context: StageContext): Promise<StageResult
     sensitivity: params.sensitivity,
     ...(params.judging === undefined ? {} : { judge: candidateJudge(context, params.judging) }),
     fallback: params.fallback,
-    seed: context.seed,
+    macs: countMacs(model, (value) => shapes.get(value)?.dims, 1).macs,
     onProgress: ({ done, total, message }) =>
       context.onProgress({ done, total, unit: 'candidates', message }),
   })

@@ -60,7 +60,6 @@ async function inputFor(built: Model): Promise<SearchStaticInput> {
     techniques: [],
     sensitivity: 'both',
     fallback: 'float',
-    seed: 0,
   }
 }
 

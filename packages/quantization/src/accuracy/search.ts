@@ -42,7 +42,8 @@ export interface ChosenTechnique {
 /** `float16`: float layers whose weights are stored in 16 bits. */
 export type Fallback = 'float' | 'float16' | 'none'
 
-export type SensitivityDepth = 'none' | 'quantized_alone' | 'both'
+/** `auto`: `quantized_alone` for models with few layers. */
+export type SensitivityDepth = 'auto' | 'none' | 'quantized_alone' | 'both'
 
 export interface SearchStaticInput {
   /** A prepared float model and the ranges of its values. */
@@ -58,7 +59,8 @@ export interface SearchStaticInput {
   readonly judge?: (candidate: Model) => Promise<Verdict>
   /** What layers become where the judge is not content; `none` leaves the result as it is. */
   readonly fallback: Fallback
-  readonly seed: number
+  /** Multiply-accumulates of one sample, where known: the larger, the fewer samples are compared. */
+  readonly macs?: number
   readonly onProgress?: (progress: SearchProgress) => void
 }
 
@@ -87,7 +89,13 @@ export interface SearchStaticResult {
 
 /** Samples that candidates are compared on; measured to rank them as thousands do. */
 const JUDGED_SAMPLES = 128
-const SENSITIVITY_SAMPLES = 32
+/** Multiply-accumulates that a comparison may take; fewer samples of a large model do. */
+const JUDGED_MACS = 2e9
+const LEAST_SAMPLES = 16
+/** One in four of them. */
+const SENSITIVITY_SHARE = 4
+/** Layers up to which `auto` asks each: loading a model for each takes longer than all else. */
+const AUTO_LAYERS = 32
 /** What a candidate must gain to be kept: less is within what other samples would say. */
 const MIN_GAIN_DB = 0.3
 
@@ -97,9 +105,10 @@ const MIN_GAIN_DB = 0.3
  */
 export async function searchStatic(input: SearchStaticInput): Promise<SearchStaticResult> {
   const { model, source } = input
-  const reference = await createReference({ model, source, samples: JUDGED_SAMPLES })
+  const samples = judgedSamples(input)
+  const reference = await createReference({ model, source, samples })
   const progress = new ProgressCounter(input.onProgress, 1 + input.techniques.length)
-  const search: Search = { input, reference, progress, tried: [], diagnostics: [] }
+  const search: Search = { input, samples, reference, progress, tried: [], diagnostics: [] }
   progress.step('nearest')
   const start = await quantizeAndCompare(search, input)
   record(search, { name: 'nearest', description: START, state: start, chosen: true })
@@ -118,10 +127,17 @@ export async function searchStatic(input: SearchStaticInput): Promise<SearchStat
   }
 }
 
+function judgedSamples({ macs = 0 }: SearchStaticInput): number {
+  const affordable = Math.max(LEAST_SAMPLES, Math.floor(JUDGED_MACS / macs))
+  return Math.min(JUDGED_SAMPLES, affordable)
+}
+
 const START = 'Weights rounded to nearest, ranges as calibrated.'
 
 interface Search {
   readonly input: SearchStaticInput
+  /** That candidates are compared on. */
+  readonly samples: number
   readonly reference: Reference
   readonly progress: ProgressCounter
   readonly tried: TriedCandidate[]
@@ -185,8 +201,9 @@ async function propose(
   { technique, mode }: ChosenTechnique,
   state: SearchState,
 ): Promise<Proposal | undefined> {
-  const { options, source, recalibrate, seed } = search.input
-  const context: TechniqueContext = { options, source, samples: JUDGED_SAMPLES, recalibrate, seed }
+  const { options, source, recalibrate } = search.input
+  const { samples } = search
+  const context: TechniqueContext = { options, source, samples, recalibrate }
   const proposal: Proposal | NothingToDo = await technique.propose(state, context, mode === 'use')
   if (!('nothing' in proposal)) return proposal
   const { name, description } = technique
@@ -207,10 +224,11 @@ function isBetter(state: SearchState, best: SearchState): boolean {
 
 /** What the questions about single layers of a result need. */
 async function sensitivityOf(
-  { input, progress }: Search,
+  { input, samples, progress }: Search,
   { model, statistics, result }: SearchState,
 ): Promise<SensitivityInput> {
-  const reference = { model: input.model, source: input.source, samples: SENSITIVITY_SAMPLES }
+  const few = Math.ceil(samples / SENSITIVITY_SHARE)
+  const reference = { model: input.model, source: input.source, samples: few }
   return {
     model,
     statistics,
@@ -227,13 +245,17 @@ async function rank(
   input: SensitivityInput,
   { result }: SearchState,
 ): Promise<readonly LayerSensitivity[]> {
-  if (depth === 'none') return []
+  if (isSkipped(depth, input.layers)) return []
   progress.expect(rankableLayers(input.layers).length * (depth === 'both' ? 2 : 1))
   const alone = await measureQuantizedAlone(input)
   const whole = await input.reference.compare(result.model)
-  if (depth === 'quantized_alone') return sensitivityRows(result.layers, { whole, alone })
+  if (depth !== 'both') return sensitivityRows(result.layers, { whole, alone })
   const without = await measureFloatAlone(input)
   return sensitivityRows(result.layers, { whole, alone, without })
+}
+
+function isSkipped(depth: SensitivityDepth, layers: readonly LayerReport[]): boolean {
+  return depth === 'none' || (depth === 'auto' && rankableLayers(layers).length > AUTO_LAYERS)
 }
 
 /** Leaves layers float until the judge is content; without a judge the first result is accepted. */

@@ -30,7 +30,6 @@ export interface TechniqueContext {
   readonly samples: number
   /** Calibrates a changed model on all of the data, with the ranges chosen as before. */
   readonly recalibrate: (model: Model) => Promise<CalibrationStatistics>
-  readonly seed: number
   readonly onProgress?: (message: string) => void
 }
 
