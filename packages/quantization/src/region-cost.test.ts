@@ -38,7 +38,7 @@ describe('unprofitableLayers', () => {
   })
 
   it('cuts off a first layer whose input costs more to convert than its output', async () => {
-    const found = await decisions(network([64, 2, 128, 128], []), 64)
+    const found = await decisions(network([64, 8, 128, 128], []), 64)
     expect(found).toEqual(['not_worth_converting', 'integer', 'integer'])
   })
 
