@@ -3,6 +3,7 @@ import { type Diagnostic, type Model, type Pass, repeat } from '@pare/graph'
 
 import { deduplicateInitializers } from './deduplicate-initializers.js'
 import { extractConstants } from './extract-constants.js'
+import { flushTinyWeights } from './flush-tiny-weights.js'
 import { foldAffine } from './fold-affine.js'
 import { foldBatchNorm } from './fold-batch-norm.js'
 import { foldConstants } from './fold-constants.js'
@@ -51,7 +52,7 @@ const MAX_ROUNDS = 8
  * 2. Learn shapes from a run; the opset upgrade needs ranks and types.
  * 3. Raise the opset, so that everything after it meets one form of each operator.
  * 4. Compute what is constant and drop what does nothing.
- * 5. Fold what follows a layer into its weight, and pads into the layer.
+ * 5. Fold what follows a layer into its weight, and pads into the layer; flush what is too small.
  * 6. Clean up, and learn the shapes of what is left.
  */
 export async function prepareModel(model: Model, options: PrepareOptions): Promise<PreparedModel> {
@@ -98,6 +99,8 @@ export function foldingPasses(
     matMulToGemm({ shapes }),
     foldPad(),
     repeat('fold_into_layers', [foldBatchNorm(), foldAffine()], { maxRounds: MAX_ROUNDS }),
+    // After folding, which scales weights.
+    flushTinyWeights(),
     // Last: folding leaves equal and unread constants behind.
     deduplicateInitializers(),
     removeUnused(),

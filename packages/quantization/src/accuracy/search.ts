@@ -105,6 +105,7 @@ const MIN_GAIN_DB = 0.3
  */
 export async function searchStatic(input: SearchStaticInput): Promise<SearchStaticResult> {
   const { model, source } = input
+  if (hasNothingToAsk(input)) return withoutSearch(input)
   const samples = judgedSamples(input)
   const reference = await createReference({ model, source, samples })
   const progress = new ProgressCounter(input.onProgress, 1 + input.techniques.length)
@@ -113,10 +114,9 @@ export async function searchStatic(input: SearchStaticInput): Promise<SearchStat
   const start = await quantizeAndCompare(search, input)
   record(search, { name: 'nearest', description: START, state: start, chosen: true })
   const improved = await improve(search, start)
-  const best = improved === start ? start : await quantizeAndCompare(search, improved)
-  const layers = await sensitivityOf(search, best)
-  const sensitivity = await rank(search, layers, best)
-  const result = await accept(search, best, layers)
+  const best = improved === start ? start : await readBackAgain(search, improved)
+  const sensitivity = await rank(search, best)
+  const result = await accept(search, best)
   return {
     model: result.model,
     layers: result.layers,
@@ -125,6 +125,14 @@ export async function searchStatic(input: SearchStaticInput): Promise<SearchStat
     tried: search.tried,
     sensitivity,
   }
+}
+
+function hasNothingToAsk({ techniques, judge, sensitivity }: SearchStaticInput): boolean {
+  return techniques.length === 0 && judge === undefined && sensitivity === 'none'
+}
+
+async function withoutSearch(input: SearchStaticInput): Promise<SearchStaticResult> {
+  return { ...(await quantizeVerified(input)), tried: [], sensitivity: [] }
 }
 
 function judgedSamples({ macs = 0 }: SearchStaticInput): number {
@@ -154,6 +162,17 @@ async function quantizeAndCompare(
   const { options, optimize } = input
   const result = await quantizeVerified({ model, statistics, options, optimize })
   return { model, statistics, result, error: await reference.compare(result.model) }
+}
+
+/** What a technique changed may be fused otherwise. */
+async function readBackAgain({ input }: Search, improved: SearchState): Promise<SearchState> {
+  const { model, statistics, result } = improved
+  const { options, optimize } = input
+  const { forced } = result
+  return {
+    ...improved,
+    result: await quantizeVerified({ model, statistics, options, optimize, forced }),
+  }
 }
 
 interface Candidate {
@@ -240,13 +259,12 @@ async function sensitivityOf(
   }
 }
 
-async function rank(
-  { input: { sensitivity: depth }, progress }: Search,
-  input: SensitivityInput,
-  { result }: SearchState,
-): Promise<readonly LayerSensitivity[]> {
-  if (isSkipped(depth, input.layers)) return []
-  progress.expect(rankableLayers(input.layers).length * (depth === 'both' ? 2 : 1))
+async function rank(search: Search, state: SearchState): Promise<readonly LayerSensitivity[]> {
+  const { sensitivity: depth } = search.input
+  const { result } = state
+  if (isSkipped(depth, result.layers)) return []
+  search.progress.expect(rankableLayers(result.layers).length * (depth === 'both' ? 2 : 1))
+  const input = await sensitivityOf(search, state)
   const alone = await measureQuantizedAlone(input)
   const whole = await input.reference.compare(result.model)
   if (depth !== 'both') return sensitivityRows(result.layers, { whole, alone })
@@ -259,11 +277,7 @@ function isSkipped(depth: SensitivityDepth, layers: readonly LayerReport[]): boo
 }
 
 /** Leaves layers float until the judge is content; without a judge the first result is accepted. */
-async function accept(
-  search: Search,
-  best: SearchState,
-  sensitivity: SensitivityInput,
-): Promise<QuantizeVerifiedResult> {
+async function accept(search: Search, best: SearchState): Promise<QuantizeVerifiedResult> {
   const { judge, fallback } = search.input
   if (judge === undefined) return best.result
   const start: Attempt = {
@@ -274,7 +288,7 @@ async function accept(
   const last = search.tried.findLastIndex(({ chosen }) => chosen)
   search.tried[last] = { ...search.tried[last]!, drop: start.verdict.drop }
   if (start.verdict.met || fallback === 'none') return best.result
-  const ranking = worstFirst(await measureFloatAlone(sensitivity))
+  const ranking = worstFirst(await measureFloatAlone(await sensitivityOf(search, best)))
   const attempt = (floats: readonly string[]) => attemptWithout(search, best, floats)
   const found = await fallBack({ start, ranking, attempt })
   for (const one of found.attempts) await recordAttempt(search, best, one, one === found.best)
