@@ -290,7 +290,7 @@ describe('the ledger', () => {
     await pool.query(`UPDATE event SET type = 'job.succeeded' WHERE job_id = $1 AND seq = 4`, [id])
     await pool.query('DELETE FROM event WHERE job_id = $1 AND seq = 5', [id])
     await pool.query(
-      `UPDATE artifact SET sha256 = (SELECT sha256 FROM artifact WHERE job_id = $1 AND kind = 'report')
+      `UPDATE artifact SET sha256 = (SELECT sha256 FROM artifact WHERE job_id = $1 AND name = 'report.json')
        WHERE job_id = $1 AND kind = 'model'`,
       [id],
     )
