@@ -159,9 +159,16 @@ describe('matchDataset', () => {
       )
     })
 
+    it('refuses them where the first dimension of the input is open, which is the batch', () => {
+      const data = dataset({ image: ['float32', [10, 3, 16]] })
+      expect(() => matchDataset(data, image(['n', 16]))).toThrow(
+        expect.objectContaining({ code: 'dataset_shape_mismatch' }),
+      )
+    })
+
     it('refuses them when another dimension does not fit', () => {
       const data = dataset({ image: ['float32', [10, 28, 28]] })
-      expect(() => matchDataset(data, image([null, 784]))).toThrow(
+      expect(() => matchDataset(data, image([28, 27]))).toThrow(
         expect.objectContaining({ code: 'dataset_shape_mismatch' }),
       )
     })

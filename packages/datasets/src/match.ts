@@ -27,8 +27,8 @@ export interface DatasetMatch {
 
 /**
  * Binds the arrays of a data set to the inputs of a model by name; a single unnamed array (`arr_0`)
- * feeds a single input. The first dimension of every input is the batch; where an array has one
- * dimension more than the input (a recurrent state, a scalar), each of its samples is a whole input
+ * feeds a single input. The first dimension of every input is the batch; where an input has a
+ * fixed first dimension (a recurrent state) or none, and its array one dimension more, each of its samples is a whole input
  * and the model runs on one sample at a time. A float16 array feeds a float32 input and the other way
  * round. Throws
  * `dataset_input_missing`, `dataset_dtype_mismatch` or `dataset_shape_mismatch`, each naming the
@@ -99,9 +99,14 @@ function checkDataType(input: ModelInput, array: ArrayDescription): void {
   )
 }
 
-/** Whether the array holds, for each sample, the input with all its dimensions. */
+/**
+ * Whether the array holds, for each sample, the input with all its dimensions. An open first dimension
+ * is the batch: there an array with one more has the wrong shape.
+ */
 function feedsWhole({ shape }: ModelInput, { dims }: ArrayDescription): boolean {
-  return shape?.length === dims.length - 1 && fits(shape, dims.slice(1))
+  if (shape?.length !== dims.length - 1 || !fits(shape, dims.slice(1))) return false
+  const [first = 0] = shape
+  return typeof first === 'number' && first >= 0
 }
 
 type Shape = NonNullable<ModelInput['shape']>
