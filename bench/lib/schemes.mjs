@@ -6,8 +6,7 @@ import { JOB_SCRIPT } from './job.mjs'
 import { runJson } from './processes.mjs'
 
 const PEER_SCRIPT = fileURLToPath(new URL('../quantize_peer.py', import.meta.url))
-const { choices: METHODS, default: DEFAULT_METHOD } =
-  STEP_TABLE.quantize_static.parameters.calibration.parameters.method
+const { choices: METHODS } = STEP_TABLE.quantize_static.parameters.calibration.parameters.method
 const PEER_METHODS = ['MinMax', 'Percentile', 'Entropy']
 
 /** Batches of the peer that hold this many samples where the model takes any number. */
@@ -15,12 +14,20 @@ const PEER_BATCHES = [32, 30, 25, 24, 20, 16, 10, 8, 5, 4, 2, 1]
 
 export const DEFAULT_SCHEME = 'ours default'
 
-/** Ours: what a job's step does, by itself and with each other method of calibration. */
+/** What the peer does not do either: rows of a method compare calibrators and nothing else. */
+const WITHOUT_SEARCH = {
+  equalization: false,
+  smooth_quant: false,
+  bias_correction: 'none',
+  sensitivity: 'none',
+}
+
+/** Ours: what a job's step does with no options, and each method of calibration by itself. */
 const ours = [
   { label: DEFAULT_SCHEME, step: { type: 'quantize_static' } },
-  ...METHODS.filter((method) => method !== DEFAULT_METHOD).map((method) => ({
+  ...METHODS.map((method) => ({
     label: `ours ${method}`,
-    step: { type: 'quantize_static', calibration: { method } },
+    step: { type: 'quantize_static', calibration: { method }, ...WITHOUT_SEARCH },
   })),
   { label: 'ours dynamic', step: { type: 'quantize_dynamic' }, dynamic: true },
 ].map(({ label, step, dynamic = false }) => ({
@@ -59,6 +66,7 @@ export function schemes({ withPeer }) {
 /** Which scheme of the peer does the same work as one of ours. */
 export const COUNTERPARTS = {
   [DEFAULT_SCHEME]: 'peer MinMax, per channel',
+  'ours minmax': 'peer MinMax, per channel',
   'ours percentile': 'peer Percentile, per channel',
   'ours entropy': 'peer Entropy, per channel',
   'ours dynamic': 'peer Dynamic, per channel',

@@ -9,11 +9,11 @@ import type { Readable } from 'node:stream'
 import type { SerializedError } from '@pare/errors'
 import type { EngineKillReason } from '@pare/observability'
 
+import { isFromEngine } from './check-engine-message.js'
 import {
   type EngineProgress,
   type EngineResult,
   type FromEngine,
-  isFromEngine,
   type ToEngine,
 } from './engine/protocol.js'
 import { workerErrors } from './errors.js'

@@ -1,104 +1,59 @@
-// What a worker and its engine process say to each other. Both sides check what arrives: the engine
-// handled somebody else's model and may say anything.
+// What a worker and its engine process say to each other, and what the engine checks of it. The
+// worker's check of its engine, which handled somebody else's model and may say anything, is in
+// check-engine-message.ts: it needs a library that would take as long to load here as all the rest.
 import type { StageContext } from '@pare/compression'
-import type { CodedError } from '@pare/errors'
-import { ERROR_KINDS, FAULTS, type SerializedError } from '@pare/errors'
-import { type Static, Type } from 'typebox'
-import { Compile } from 'typebox/compile'
-
-const Text = (maxLength: number) => Type.String({ maxLength })
-const Role = Type.String({ pattern: '^[a-z][a-z0-9_]{0,63}$' })
-const Json = Type.Record(Type.String(), Type.Unknown())
-const closed = { additionalProperties: false } as const
-
-const StartMessage = Type.Object(
-  {
-    type: Type.Literal('start'),
-    kind: Text(64),
-    inputs: Type.Array(Type.Object({ role: Role, path: Text(4096), sha256: Text(64) }, closed)),
-    params: Json,
-    seed: Type.Number(),
-    workDir: Text(4096),
-    threads: Type.Integer({ minimum: 1 }),
-    device: Type.Union([Type.Literal('cpu'), Type.Literal('cuda')]),
-    maxOnnxBytes: Type.Optional(Type.Integer({ minimum: 0 })),
-  },
-  closed,
-)
-
-/** Asks which devices onnxruntime can really use; nothing else runs in that engine. */
-const ProbeMessage = Type.Object({ type: Type.Literal('probe') }, closed)
-
-const Failure = Type.Object(
-  {
-    code: Type.String({ pattern: '^[a-z][a-z0-9_]{0,63}$' }),
-    kind: Type.Enum([...ERROR_KINDS]),
-    fault: Type.Enum([...FAULTS]),
-    title: Text(500),
-    message: Text(20_000),
-    details: Json,
-  },
-  closed,
-)
-
-const ReadyMessage = Type.Object({ type: Type.Literal('ready') }, closed)
-
-const ProbedMessage = Type.Object(
-  { type: Type.Literal('probed'), devices: Type.Array(Type.Enum(['cpu', 'cuda'])) },
-  closed,
-)
-
-const ProgressMessage = Type.Object(
-  {
-    type: Type.Literal('progress'),
-    done: Type.Number({ minimum: 0 }),
-    total: Type.Number({ minimum: 0 }),
-    unit: Text(64),
-    message: Type.Optional(Text(500)),
-  },
-  closed,
-)
-
-const ResultMessage = Type.Object(
-  {
-    type: Type.Literal('result'),
-    outputs: Type.Array(
-      Type.Object({ role: Role, path: Text(4096), mediaType: Text(200) }, closed),
-      { maxItems: 64 },
-    ),
-    metrics: Json,
-    failure: Type.Optional(Failure),
-  },
-  closed,
-)
-
-const FailedMessage = Type.Object({ type: Type.Literal('failed'), error: Failure }, closed)
-
-const ToEngine = Compile(Type.Union([StartMessage, ProbeMessage]))
-const FromEngine = Compile(
-  Type.Union([ReadyMessage, ProbedMessage, ProgressMessage, ResultMessage, FailedMessage]),
-)
+import type { CodedError, SerializedError } from '@pare/errors'
 
 export type StartMessage = Omit<StageContext, 'runtime' | 'onProgress'> & {
   readonly type: 'start'
   readonly kind: string
 }
-export type ToEngine = StartMessage | Static<typeof ProbeMessage>
-export type EngineProgress = Static<typeof ProgressMessage>
-export type EngineResult = Static<typeof ResultMessage>
-export type FromEngine =
-  | Static<typeof ReadyMessage>
-  | Static<typeof ProbedMessage>
-  | EngineProgress
-  | EngineResult
-  | { readonly type: 'failed'; readonly error: SerializedError }
 
-export function isToEngine(message: unknown): message is ToEngine {
-  return ToEngine.Check(message)
+/** Asks which devices onnxruntime can really use; nothing else runs in that engine. */
+export interface ProbeMessage {
+  readonly type: 'probe'
 }
 
-export function isFromEngine(message: unknown): message is FromEngine {
-  return FromEngine.Check(message)
+export type ToEngine = StartMessage | ProbeMessage
+
+export interface EngineProgress {
+  readonly type: 'progress'
+  readonly done: number
+  readonly total: number
+  readonly unit: string
+  readonly message?: string
+}
+
+export interface EngineResult {
+  readonly type: 'result'
+  readonly outputs: readonly {
+    readonly role: string
+    readonly path: string
+    readonly mediaType: string
+  }[]
+  readonly metrics: Readonly<Record<string, unknown>>
+  readonly failure?: SerializedError
+}
+
+export type FromEngine =
+  | { readonly type: 'ready' }
+  | { readonly type: 'probed'; readonly devices: readonly ('cpu' | 'cuda')[] }
+  | { readonly type: 'failed'; readonly error: SerializedError }
+  | EngineProgress
+  | EngineResult
+
+/** The worker is of the same build and means well: its form is all there is to check. */
+export function isToEngine(message: unknown): message is ToEngine {
+  if (typeof message !== 'object' || message === null) return false
+  const { type, kind, inputs, params, workDir } = message as Partial<StartMessage>
+  if ((message as ToEngine).type === 'probe') return true
+  return (
+    type === 'start' &&
+    typeof kind === 'string' &&
+    typeof workDir === 'string' &&
+    Array.isArray(inputs) &&
+    typeof params === 'object'
+  )
 }
 
 /** The form in which an error passes the check of the other side, whatever its length. */
