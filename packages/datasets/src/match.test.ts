@@ -151,6 +151,16 @@ describe('matchDataset', () => {
       })
     })
 
+    it('takes a whole batch of one beside them', () => {
+      const data = dataset({
+        input: ['float32', [10, 1, 512]],
+        state: ['float32', [10, 2, 1, 128]],
+        sr: ['int64', [10]],
+      })
+      const { inputs } = matchDataset(data, recurrent)
+      expect(inputs.map(({ isWhole }) => isWhole)).toEqual([true, true, true])
+    })
+
     it('refuses them beside an input whose batch is fixed to more', () => {
       const inputs = [{ ...recurrent[0]!, shape: [4, 512] }, recurrent[2]!]
       const data = dataset({ input: ['float32', [10, 512]], sr: ['int64', [10]] })

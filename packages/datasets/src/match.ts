@@ -41,10 +41,16 @@ export function matchDataset(
   modelInputs: readonly ModelInput[],
 ): DatasetMatch {
   const candidates = dataset.arrays.filter(({ name }) => name !== dataset.labels?.name)
+  const arrayOf = (input: ModelInput) =>
+    findArray(input, candidates, { arrays: dataset.arrays, modelInputs })
+  // Where one input takes a sample at a time, all do.
+  const oneByOne = modelInputs.some(
+    (input) => hasNoBatch(input) && feedsWhole(input, arrayOf(input)),
+  )
   const inputs = modelInputs.map((input): InputBinding => {
-    const array = findArray(input, candidates, { arrays: dataset.arrays, modelInputs })
+    const array = arrayOf(input)
     checkDataType(input, array)
-    const isWhole = feedsWhole(input, array)
+    const isWhole = (oneByOne || hasNoBatch(input)) && feedsWhole(input, array)
     if (!isWhole) checkShape(input, array)
     const binding = { input: input.name, array: array.name, ...(isWhole ? { isWhole } : {}) }
     return input.dataType === array.dataType ? binding : { ...binding, dataType: input.dataType }
@@ -99,14 +105,15 @@ function checkDataType(input: ModelInput, array: ArrayDescription): void {
   )
 }
 
-/**
- * Whether the array holds, for each sample, the input with all its dimensions. An open first dimension
- * is the batch: there an array with one more has the wrong shape.
- */
-function feedsWhole({ shape }: ModelInput, { dims }: ArrayDescription): boolean {
-  if (shape?.length !== dims.length - 1 || !fits(shape, dims.slice(1))) return false
+/** An open first dimension is the batch: there an array with one more has the wrong shape. */
+function hasNoBatch({ shape = [null] }: ModelInput): boolean {
   const [first = 0] = shape
   return typeof first === 'number' && first >= 0
+}
+
+/** Whether the array holds, for each sample, the input with all its dimensions. */
+function feedsWhole({ shape }: ModelInput, { dims }: ArrayDescription): boolean {
+  return shape?.length === dims.length - 1 && fits(shape, dims.slice(1))
 }
 
 type Shape = NonNullable<ModelInput['shape']>

@@ -40,7 +40,7 @@ export interface LatencyComparison {
 }
 
 const DEFAULTS: RoundLimits & { readonly warmUpRuns: number } = {
-  budgetMs: 2000,
+  budgetMs: 1400,
   minRounds: 7,
   maxRounds: 200,
   warmUpRuns: 5,
