@@ -19,7 +19,7 @@ import {
   type Tx,
   withTransaction,
 } from '@pare/database'
-import { assertNever, CodedError, coerceError, type SerializedError } from '@pare/errors'
+import { assertNever, CodedError, coerceError } from '@pare/errors'
 import type { EngineKillReason, Logger } from '@pare/observability'
 
 import { collectOutputs } from './collect-outputs.js'
@@ -167,8 +167,7 @@ export class StageAttempt {
     })
     const metrics = toStorableJson(result.metrics)
     if (result.failure !== undefined) {
-      const error = result.failure as SerializedError
-      return this.#fail({ error, outputs, metrics, retryable: false })
+      return this.#fail({ error: result.failure, outputs, metrics, retryable: false })
     }
     return this.#commit((tx) => completeStage(tx, { ...this.#claim, outputs, metrics }))
   }

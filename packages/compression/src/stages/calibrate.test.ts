@@ -10,7 +10,6 @@ import {
 } from '@pare/calibration'
 import { float32Array, npz } from '@pare/datasets/testing'
 import { model } from '@pare/graph/testing'
-import { onnxRuntime } from '@pare/inference/onnxruntime'
 import { encodeModel } from '@pare/onnx'
 import { createRandom } from '@pare/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -19,38 +18,20 @@ import { parseJobRequest } from '../parse-job-request.js'
 import type { KnownDataset, KnownModel } from '../plan/check-datasets.js'
 import { planJob } from '../plan/plan-job.js'
 import type { Report } from '../report/report.js'
-import { stageFunctions } from './index.js'
-import type { JsonObject, StageKind, StageResult } from './stage.js'
+import type { StageKind, StageResult } from './stage.js'
+import { pathOf, StageRunner } from './testing.js'
 
 let root: string
+let stages: StageRunner
 let folders = 0
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'pare-calibrate-'))
+  stages = new StageRunner(root)
 })
 afterAll(() => rm(root, { recursive: true, force: true }))
 
-async function runStage(
-  kind: StageKind,
-  paths: Readonly<Record<string, string>>,
-  params: JsonObject = {},
-): Promise<StageResult> {
-  const workDir = await mkdtemp(join(root, `${folders++}-`))
-  return stageFunctions[kind]({
-    inputs: Object.entries(paths).map(([role, path]) => ({ role, path, sha256: path })),
-    params,
-    seed: 0,
-    workDir,
-    threads: 1,
-    device: 'cpu',
-    runtime: onnxRuntime(),
-    onProgress: () => undefined,
-  })
-}
-
-function pathOf(result: StageResult, role: string): string {
-  return result.outputs.find((output) => output.role === role)!.path
-}
+const runStage: StageRunner['run'] = (kind, paths, params) => stages.run(kind, paths, params)
 
 async function jsonOf<Value>(result: StageResult, role: string): Promise<Value> {
   return JSON.parse(await readFile(pathOf(result, role), 'utf8')) as Value

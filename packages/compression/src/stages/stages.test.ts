@@ -2,12 +2,9 @@
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 
 import { CodedError } from '@pare/errors'
 import { model } from '@pare/graph/testing'
-import { withSessionDefaults } from '@pare/inference'
-import { onnxRuntime } from '@pare/inference/onnxruntime'
 import { encodeModel } from '@pare/onnx'
 import type { LayerSensitivity, TriedCandidate } from '@pare/quantization'
 import { tensorFromFloat32 } from '@pare/tensor'
@@ -15,59 +12,21 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { parseJobRequest } from '../parse-job-request.js'
 import type { KnownDataset, KnownModel } from '../plan/check-datasets.js'
-import type { JobPlan } from '../plan/plan.js'
 import { planJob } from '../plan/plan-job.js'
 import type { Report } from '../report/report.js'
-import { stageFunctions } from './index.js'
-import type { JsonObject, StageKind, StageResult } from './stage.js'
-
-const example = (name: string) =>
-  fileURLToPath(new URL(`../../../../examples/${name}`, import.meta.url))
+import { example, pathOf, StageRunner } from './testing.js'
 
 let root: string
-let folders = 0
+let stages: StageRunner
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'pare-stages-'))
+  stages = new StageRunner(root)
 })
 afterAll(() => rm(root, { recursive: true, force: true }))
 
-async function runStage(
-  kind: StageKind,
-  paths: Readonly<Record<string, string>>,
-  params: JsonObject = {},
-): Promise<StageResult> {
-  const workDir = await mkdtemp(join(root, `${folders++}-`))
-  return stageFunctions[kind]({
-    inputs: Object.entries(paths).map(([role, path]) => ({ role, path, sha256: role })),
-    params,
-    seed: 0,
-    workDir,
-    threads: 1,
-    device: 'cpu',
-    runtime: withSessionDefaults(onnxRuntime(), { externalDataFolder: workDir }),
-    onProgress: () => undefined,
-  })
-}
-
-const pathOf = (result: StageResult, role: string) => {
-  const output = result.outputs.find((candidate) => candidate.role === role)
-  if (output === undefined) throw new Error(`no output ${role}`)
-  return output.path
-}
-
-/** Runs a plan without queue or database: what each stage hands on is a path. */
-async function runPlan(plan: JobPlan, blobs: Readonly<Record<string, string>>) {
-  const results = new Map<string, StageResult>()
-  for (const stage of plan.stages) {
-    const paths = stage.inputs.map(({ role, from }) => {
-      if ('blob' in from) return [role, blobs[from.blob]!] as const
-      return [role, pathOf(results.get(from.stage)!, from.role)] as const
-    })
-    results.set(stage.name, await runStage(stage.kind, Object.fromEntries(paths), stage.params))
-  }
-  return results
-}
+const runStage: StageRunner['run'] = (kind, paths, params) => stages.run(kind, paths, params)
+const runPlan: StageRunner['runPlan'] = (plan, blobs) => stages.runPlan(plan, blobs)
 
 async function inspectExamples() {
   const model = await runStage('inspect_model', { model: example('fashion-resnet.onnx') })

@@ -3,6 +3,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { withSessionDefaults } from '@pare/inference'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
 
 import type { JobPlan } from '../plan/plan.js'
@@ -43,7 +44,7 @@ export class StageRunner {
       workDir,
       threads: 1,
       device: 'cpu',
-      runtime: onnxRuntime(),
+      runtime: withSessionDefaults(onnxRuntime(), { externalDataFolder: workDir }),
       onProgress: () => undefined,
     })
   }
