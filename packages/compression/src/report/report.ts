@@ -1,6 +1,7 @@
 import type { CoarseHistogram, DataQuality } from '@pare/calibration'
 import type { EvaluationResult, OpTypeRow } from '@pare/evaluation'
 import type { Diagnostic } from '@pare/graph'
+import type { LayerSensitivity, TriedCandidate } from '@pare/quantization'
 
 import type { Json, JsonObject } from '../stages/stage.js'
 
@@ -110,28 +111,10 @@ export interface Range {
   readonly max: number
 }
 
-export interface TriedRow {
-  readonly name: string
-  readonly description: string
-  /** Of the model's outputs on calibration data; null where it was not run or is exact. */
-  readonly sqnr_db: number | null
-  /** What was lost of the job's metric, where the candidate was judged. */
-  readonly drop?: number | null
-  readonly chosen: boolean
-  readonly layers_float: number
-  readonly note?: string
-}
+/** One candidate of the search, as the quantizer records it. */
+export type TriedRow = TriedCandidate
 
-export interface SensitivityRow {
-  /** The layer's output, as in `layers`. */
-  readonly layer: string
-  readonly node: string
-  readonly op_type: string
-  /** SQNR of the model's outputs with this layer alone quantized. */
-  readonly quantized_alone_sqnr_db: number | null
-  /** What that SQNR gains when of all layers this one stays float. */
-  readonly float_alone_gain_db: number | null
-}
+export type SensitivityRow = LayerSensitivity
 
 export interface RangeRow {
   readonly value: string
