@@ -1,10 +1,11 @@
-// MatMul followed by Add of a constant vector. onnxruntime turns that into Gemm before it looks at
-// Q/DQ, and a Gemm with a float bias has no integer kernel.
+// MatMul followed by Add. onnxruntime turns that into Gemm before it looks at Q/DQ, and a Gemm with a
+// float bias has no integer kernel.
 import { type CalibrationStatistics } from '@pare/calibration'
 import { editGraph, type GraphIndex, indexGraph, type Model, type Node } from '@pare/graph'
 import { matMulToGemm } from '@pare/passes'
 import { elementCount, type Tensor } from '@pare/tensor'
 
+import type { Placement } from './placement.js'
 import { observedShapes } from './ready-model.js'
 
 interface BiasedMatMul {
@@ -59,6 +60,31 @@ function biasedMatMul(
   const bias = index.constant(biasName)
   if (bias?.dims.length !== 1 || elementCount(bias.dims) !== weight.dims[1]) return undefined
   return { add, biasName, bias, rank }
+}
+
+/**
+ * A float addition behind an integer MatMul of rank 2 becomes a Sum, which is the same and no bias of
+ * a Gemm to onnxruntime: residual connections of networks whose features are rows.
+ */
+export function keepProductsApart(
+  model: Model,
+  { layers, emitters }: Placement,
+  statistics: CalibrationStatistics,
+): Model {
+  const products = new Set(
+    [...layers.keys()]
+      .filter((node) => node.opType === 'MatMul' && !emitters.has(node))
+      .filter(({ inputs }) => (statistics.tensors[inputs[0]!]?.rank ?? 2) === 2)
+      .map(({ outputs }) => outputs[0]!),
+  )
+  const fused = model.graph.nodes.filter(
+    ({ opType, domain, inputs }) =>
+      opType === 'Add' && domain === '' && inputs.some((input) => products.has(input)),
+  )
+  if (fused.length === 0) return model
+  const editor = editGraph(model)
+  for (const add of fused) editor.updateNode(add, { opType: 'Sum' })
+  return editor.finish()
 }
 
 function hasFixedShapes(model: Model): boolean {

@@ -5,7 +5,7 @@
 // 2. Joins (Add, Mul, Concat, pools, …) follow only when all their inputs already are in integers
 //    and somebody reads their output in integers: they never cause a conversion of their own.
 // 3. Gemm and MatMul have kernels with float output: their output is quantized only when all its
-//    readers are integer, or when a Relu or Clip follows a Gemm. Conv has none: its output always is.
+//    readers are integer, or when a Relu or Clip follows. Conv has none: its output always is.
 // 4. Reshape, Transpose, MaxPool, … pass 8 bits through between the two, sharing parameters.
 // 5. Relu and Clip vanish into the quantization behind an integer producer.
 // 6. What belongs to a LayerNormalization, Gelu, Softmax or mask in primitive operators stays float, and
@@ -294,8 +294,9 @@ class Planner {
     if (this.kernel(node) === 'needs_output') return true
     const { output, clamps } = this.chainOf(node)
     if (!this.policy.hasRange(output)) return false
-    // onnxruntime fuses a float Gemm with its Relu before it looks for integers.
-    return this.onlyIntegerReaders(output) || (node.opType === 'Gemm' && clamps.length > 0)
+    // Before it looks for integers, onnxruntime fuses a float Gemm with its Relu; and behind a MatMul
+    // it takes a Relu for one that a QuantizeLinear makes superfluous.
+    return this.onlyIntegerReaders(output) || clamps.length > 0
   }
 
   private onlyIntegerReaders(value: string): boolean {

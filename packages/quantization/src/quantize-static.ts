@@ -7,7 +7,7 @@ import type { CalibrationStatistics } from '@pare/calibration'
 import { type Diagnostic, type Model, type Node, nodeLabel } from '@pare/graph'
 import { opFacts } from '@pare/ops'
 
-import { settleMatMulBias } from './bias-fusion.js'
+import { keepProductsApart, settleMatMulBias } from './bias-fusion.js'
 import type { StaysFloat } from './decision.js'
 import { errors } from './errors.js'
 import { floatDiagnostics } from './float-path.js'
@@ -76,6 +76,7 @@ export function quantizeExcept(
     params: plan.params,
     weights: plan.layers.weights,
   })
+  const qdq = keepProductsApart(written.model, plan.placement, statistics)
   const layers = layerReports(prepared, {
     placement: plan.placement,
     weights: plan.layers.weights,
@@ -84,8 +85,8 @@ export function quantizeExcept(
   })
   const { format } = options
   return {
-    model: format === 'QOperator' ? toQOperator().run(written.model).model : written.model,
-    qdq: written.model,
+    model: format === 'QOperator' ? toQOperator().run(qdq).model : qdq,
+    qdq,
     layers,
     diagnostics: [
       ...ready.diagnostics,
