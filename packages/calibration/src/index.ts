@@ -41,4 +41,4 @@ export {
   type StatisticsKind,
   type TensorStatistics,
 } from './statistics.js'
-export type { Feeds } from './watcher.js'
+export { type Feeds, rowsOf } from './watcher.js'

@@ -73,7 +73,7 @@ const accuracyAlgorithms = {
     choices: ['auto', 'quantized_alone', 'both', 'none'],
     default: 'auto',
     description:
-      'What the report says of each layer: the error with this layer alone in integers (quantized_alone); with both also what is gained when of all layers this one stays float; auto: quantized_alone for up to 32 layers, else none.',
+      'What the report says of each layer: the error with this layer alone in integers (quantized_alone); with both also what is gained when of all layers this one stays float; auto: quantized_alone for up to 64 layers, else none.',
   },
   fallback: {
     type: 'choice',

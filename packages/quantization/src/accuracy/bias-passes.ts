@@ -1,5 +1,6 @@
 // Passes over the data that measure what layers put out on average: as floats, through their own
 // quantization alone, or behind everything that is quantized before them.
+import { rowsOf } from '@pare/calibration'
 import { editGraph, type GraphEditor, type Model, onnxOpset } from '@pare/graph'
 import { encodeModel } from '@pare/onnx'
 import { tensorFromFloat32, tensorFromInts } from '@pare/tensor'
@@ -138,7 +139,7 @@ class MeanGraph {
     try {
       for await (const feeds of source.batches({ samples })) {
         signal?.throwIfAborted()
-        const count = Object.values(feeds)[0]?.dims[0] ?? 1
+        const count = rowsOf(feeds)
         const results = await session.run(feeds)
         for (const [layer, values] of this.collect(results)) {
           means.get(layer)!.push({ samples: count, values })
@@ -176,4 +177,4 @@ class MeanGraph {
  * Q and DQ as the specification has them: what integer kernels make of them (saturation, shortcuts
  * in rounding) depends on the processor, and a result must not.
  */
-const NO_INTEGER_KERNELS = { 'session.disable_quant_qdq': '1' } as const
+export const NO_INTEGER_KERNELS = { 'session.disable_quant_qdq': '1' } as const

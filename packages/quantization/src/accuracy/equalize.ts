@@ -29,6 +29,8 @@ export interface EqualizeOptions {
   readonly clipMaxima?: ReadonlyMap<string, Float32Array>
   /** Factors stay within [1 / maxScale, maxScale]. Default 1024. */
   readonly maxScale?: number
+  /** The model stays as it is where the factors of no pair differ by as much. Default 1. */
+  readonly minSpread?: number
 }
 
 /** Two layers whose weights share a factor per channel. */
@@ -75,11 +77,18 @@ export function equalizeLayers(model: Model, options: EqualizeOptions = {}): Equ
   }
   const pairs = spaces.flatMap((space) => pairsOf(space, scales))
   const diagnostics = diagnose(graph)
-  if (pairs.length === 0) return { model, pairs, diagnostics }
+  if (pairs.length === 0 || spreadOf(pairs) < (options.minSpread ?? 1)) {
+    return { model, pairs, diagnostics }
+  }
   const editor = editGraph(model)
   writeScales(editor, graph, scales)
   editor.removeUnusedInitializers()
   return { model: editor.finish(), pairs, diagnostics }
+}
+
+/** How far apart the factors of a pair are, in the pair where that is most. */
+export function spreadOf(pairs: readonly EqualizedPair[]): number {
+  return Math.max(1, ...pairs.map(({ scales }) => scales.max / scales.min))
 }
 
 /** Outputs of bounded Clips (ReLU6) between layers: what `clipMaxima` is asked of. */

@@ -1,6 +1,6 @@
 // How far a candidate's outputs are from the float model's, on the same samples: what candidates
 // are compared by. The float model runs once; its outputs are kept within a budget.
-import type { Feeds } from '@pare/calibration'
+import { rowsOf } from '@pare/calibration'
 import type { Model } from '@pare/graph'
 import type { InferenceSession } from '@pare/inference'
 import { encodeModel } from '@pare/onnx'
@@ -24,7 +24,7 @@ export interface Reference {
   readonly compare: (candidate: Model) => Promise<OutputError>
 }
 
-type Outputs = Readonly<Record<string, RuntimeTensor>>
+export type Outputs = Readonly<Record<string, RuntimeTensor>>
 
 export interface ReferenceOptions {
   readonly model: Model
@@ -58,19 +58,14 @@ export async function createReference(options: ReferenceOptions): Promise<Refere
     samples,
     compare: (candidate) =>
       withSession(source, candidate, async (session) => {
-        const sums = new Map<string, Sums>()
+        const sum = new ErrorSum()
         let batch = 0
         for await (const feeds of source.batches({ samples })) {
           const expected = answers[batch++]
           if (expected === undefined) break
-          const outputs = await session.run(feeds)
-          for (const [name, tensor] of Object.entries(expected)) {
-            const sum = sums.get(name) ?? { signal: 0, noise: 0 }
-            sums.set(name, sum)
-            add(sum, tensor, outputs[name])
-          }
+          sum.add(expected, await session.run(feeds))
         }
-        return outputError([...sums.values()])
+        return sum.error()
       }),
   }
 }
@@ -88,12 +83,29 @@ async function withSession<Result>(
   }
 }
 
-function rowsOf(feeds: Feeds): number {
-  return Object.values(feeds)[0]?.dims[0] ?? 1
-}
-
 function bytesOf(data: RuntimeTensor['data']): number {
   return ArrayBuffer.isView(data) ? data.byteLength : 0
+}
+
+/** The error of one model's outputs against another's, over any number of batches. */
+export class ErrorSum {
+  private readonly sums = new Map<string, Sums>()
+
+  add(expected: Outputs, actual: Outputs): void {
+    for (const [name, tensor] of Object.entries(expected)) {
+      const sum = this.sums.get(name) ?? { signal: 0, noise: 0 }
+      this.sums.set(name, sum)
+      add(sum, tensor, actual[name])
+    }
+  }
+
+  error(): OutputError {
+    const ratios = [...this.sums.values()].map(({ signal, noise }) =>
+      noise === 0 ? 0 : noise / Math.max(signal, Number.MIN_VALUE),
+    )
+    const noise = ratios.reduce((total, ratio) => total + ratio, 0) / Math.max(ratios.length, 1)
+    return { noise, sqnrDb: noise === 0 ? null : -10 * Math.log10(noise) }
+  }
 }
 
 interface Sums {
@@ -118,12 +130,4 @@ type Numbers = ArrayLike<number> | ArrayLike<bigint>
 
 function isNumeric(data: RuntimeTensor['data']): data is RuntimeTensor['data'] & Numbers {
   return ArrayBuffer.isView(data)
-}
-
-function outputError(sums: readonly Sums[]): OutputError {
-  const ratios = sums.map(({ signal, noise }) =>
-    noise === 0 ? 0 : noise / Math.max(signal, Number.MIN_VALUE),
-  )
-  const noise = ratios.reduce((total, ratio) => total + ratio, 0) / Math.max(ratios.length, 1)
-  return { noise, sqnrDb: noise === 0 ? null : -10 * Math.log10(noise) }
 }

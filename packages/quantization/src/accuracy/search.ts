@@ -13,6 +13,7 @@ import type { LayerReport } from '../report.js'
 import type { DataSource } from './data-source.js'
 import { type Attempt, fallBack, FALLBACK_REASON, type Verdict } from './fallback.js'
 import { createReference, type Reference } from './output-error.js'
+import { hasSameNodes, withKernelsOf } from './same-nodes.js'
 import { ProgressCounter, type SearchProgress } from './search-progress.js'
 import {
   type LayerSensitivity,
@@ -52,7 +53,8 @@ export interface SearchStaticInput {
   readonly options: QuantizeStaticOptions
   readonly optimize: Optimize
   readonly source: DataSource
-  readonly recalibrate: (model: Model) => Promise<CalibrationStatistics>
+  /** Calibrates a changed model on the first `samples` (default: all), ranges chosen as before. */
+  readonly recalibrate: (model: Model, samples?: number) => Promise<CalibrationStatistics>
   readonly techniques: readonly ChosenTechnique[]
   readonly sensitivity: SensitivityDepth
   /** Judges a candidate; without it the first result is accepted. */
@@ -88,14 +90,15 @@ export interface SearchStaticResult {
 }
 
 /** Samples that candidates are compared on; measured to rank them as thousands do. */
-const JUDGED_SAMPLES = 128
+const JUDGED_SAMPLES = 64
 /** Multiply-accumulates that a comparison may take; fewer samples of a large model do. */
-const JUDGED_MACS = 2e9
-const LEAST_SAMPLES = 16
-/** One in four of them. */
-const SENSITIVITY_SHARE = 4
-/** Layers up to which `auto` asks each: loading a model for each takes longer than all else. */
-const AUTO_LAYERS = 32
+const JUDGED_MACS = 1e9
+const LEAST_SAMPLES = 8
+/** Samples that a single layer is asked about, where all layers take no more than so many MACs. */
+const SENSITIVITY_SAMPLES = 32
+const SENSITIVITY_MACS = 4e9
+/** Layers up to which `auto` asks each. */
+const AUTO_LAYERS = 64
 /** What a candidate must gain to be kept: less is within what other samples would say. */
 const MIN_GAIN_DB = 0.3
 
@@ -114,7 +117,7 @@ export async function searchStatic(input: SearchStaticInput): Promise<SearchStat
   const start = await quantizeAndCompare(search, input)
   record(search, { name: 'nearest', description: START, state: start, chosen: true })
   const improved = await improve(search, start)
-  const best = improved === start ? start : await readBackAgain(search, improved)
+  const best = improved === start ? start : await readBackAgain(search, start, improved)
   const sensitivity = await rank(search, best)
   const result = await accept(search, best)
   return {
@@ -164,11 +167,18 @@ async function quantizeAndCompare(
   return { model, statistics, result, error: await reference.compare(result.model) }
 }
 
-/** What a technique changed may be fused otherwise. */
-async function readBackAgain({ input }: Search, improved: SearchState): Promise<SearchState> {
+/** What a technique changed may be fused otherwise, if there are other nodes now. */
+async function readBackAgain(
+  { input }: Search,
+  start: SearchState,
+  improved: SearchState,
+): Promise<SearchState> {
   const { model, statistics, result } = improved
   const { options, optimize } = input
   const { forced } = result
+  if (hasSameNodes(start.result.model, result.model)) {
+    return { ...improved, result: { ...result, layers: withKernelsOf(start.result, result) } }
+  }
   return {
     ...improved,
     result: await quantizeVerified({ model, statistics, options, optimize, forced }),
@@ -196,15 +206,7 @@ async function improve(search: Search, start: SearchState): Promise<SearchState>
     search.progress.step(chosen.technique.name)
     const proposal = await propose(search, chosen, best)
     if (proposal === undefined) continue
-    const { options } = search.input
-    const { forced } = best.result
-    const quantized = quantizeExcept(proposal.model, proposal.statistics, { options, forced })
-    const state: SearchState = {
-      model: proposal.model,
-      statistics: proposal.statistics,
-      result: { ...quantized, forced, rounds: best.result.rounds },
-      error: await search.reference.compare(quantized.model),
-    }
+    const state = await attempt(search, chosen, { proposal, best })
     const isKept = chosen.mode === 'use' || isBetter(state, best)
     const { name, description } = chosen.technique
     record(search, { name, description, state, chosen: isKept, note: proposal.note })
@@ -215,14 +217,49 @@ async function improve(search: Search, start: SearchState): Promise<SearchState>
   return best
 }
 
+/**
+ * Quantizes what was proposed. Where it needs new ranges, those of the samples that are compared show
+ * whether it is worth calibrating on all of them: they are narrower, so that they favour it.
+ */
+async function attempt(
+  search: Search,
+  { mode }: ChosenTechnique,
+  { proposal, best }: { readonly proposal: Proposal; readonly best: SearchState },
+): Promise<SearchState> {
+  const { model, statistics } = proposal
+  const quantize = (ranges: CalibrationStatistics) =>
+    quantizeLike(search, best, { model, statistics: ranges })
+  if (statistics !== undefined) return quantize(statistics)
+  const { recalibrate } = search.input
+  if (mode === 'try') {
+    const quick = await quantize(await recalibrate(model, search.samples))
+    if (!isBetter(quick, best)) return quick
+  }
+  return quantize(await recalibrate(model))
+}
+
+async function quantizeLike(
+  { input, reference }: Search,
+  { result: { forced, rounds } }: SearchState,
+  floats: Floats,
+): Promise<SearchState> {
+  const { options } = input
+  const quantized = quantizeExcept(floats.model, floats.statistics, { options, forced })
+  return {
+    ...floats,
+    result: { ...quantized, forced, rounds },
+    error: await reference.compare(quantized.model),
+  }
+}
+
 async function propose(
   search: Search,
   { technique, mode }: ChosenTechnique,
   state: SearchState,
 ): Promise<Proposal | undefined> {
-  const { options, source, recalibrate } = search.input
+  const { options, source } = search.input
   const { samples } = search
-  const context: TechniqueContext = { options, source, samples, recalibrate }
+  const context: TechniqueContext = { options, source, samples }
   const proposal: Proposal | NothingToDo = await technique.propose(state, context, mode === 'use')
   if (!('nothing' in proposal)) return proposal
   const { name, description } = technique
@@ -241,39 +278,48 @@ function isBetter(state: SearchState, best: SearchState): boolean {
   return state.error.noise < best.error.noise * 10 ** (-MIN_GAIN_DB / 10)
 }
 
-/** What the questions about single layers of a result need. */
-async function sensitivityOf(
-  { input, samples, progress }: Search,
+/** What leaving single layers of a result float needs: a model for each. */
+async function floatAloneInput(
+  search: Search,
   { model, statistics, result }: SearchState,
 ): Promise<SensitivityInput> {
-  const few = Math.ceil(samples / SENSITIVITY_SHARE)
-  const reference = { model: input.model, source: input.source, samples: few }
+  const { input, progress } = search
+  const samples = sensitivitySamples(search, rankableLayers(result.layers).length)
   return {
     model,
     statistics,
     options: input.options,
     forced: result.forced,
     layers: result.layers,
-    reference: await createReference(reference),
-    onLayer: (layer) => progress.step(`sensitivity of ${layer.node}`),
+    reference: await createReference({ model: input.model, source: input.source, samples }),
+    onLayer: (layer) => progress.step(`without ${layer.node}`),
   }
 }
 
-async function rank(search: Search, state: SearchState): Promise<readonly LayerSensitivity[]> {
-  const { sensitivity: depth } = search.input
-  const { result } = state
-  if (isSkipped(depth, result.layers)) return []
-  search.progress.expect(rankableLayers(result.layers).length * (depth === 'both' ? 2 : 1))
-  const input = await sensitivityOf(search, state)
-  const alone = await measureQuantizedAlone(input)
-  const whole = await input.reference.compare(result.model)
-  if (depth !== 'both') return sensitivityRows(result.layers, { whole, alone })
-  const without = await measureFloatAlone(input)
-  return sensitivityRows(result.layers, { whole, alone, without })
+function sensitivitySamples({ input: { macs = 0 } }: Search, layers: number): number {
+  const affordable = Math.max(1, Math.floor(SENSITIVITY_MACS / (macs * layers)))
+  return Math.min(SENSITIVITY_SAMPLES, affordable)
 }
 
-function isSkipped(depth: SensitivityDepth, layers: readonly LayerReport[]): boolean {
-  return depth === 'none' || (depth === 'auto' && rankableLayers(layers).length > AUTO_LAYERS)
+async function rank(search: Search, state: SearchState): Promise<readonly LayerSensitivity[]> {
+  const { sensitivity: depth, source } = search.input
+  const { result, model } = state
+  const { progress } = search
+  const asked = rankableLayers(result.layers).length
+  if (isSkipped(depth, asked)) return []
+  progress.expect(asked * (depth === 'both' ? 2 : 1))
+  const samples = sensitivitySamples(search, asked)
+  const onLayer = (layer: LayerReport) => progress.step(`sensitivity of ${layer.node}`)
+  const alone = await measureQuantizedAlone({ model, quantized: result, source, samples, onLayer })
+  if (depth !== 'both') return sensitivityRows(result.layers, { alone })
+  const input = await floatAloneInput(search, state)
+  const whole = await input.reference.compare(result.model)
+  const without = await measureFloatAlone(input)
+  return sensitivityRows(result.layers, { alone, gains: { whole, without } })
+}
+
+function isSkipped(depth: SensitivityDepth, layers: number): boolean {
+  return layers === 0 || depth === 'none' || (depth === 'auto' && layers > AUTO_LAYERS)
 }
 
 /** Leaves layers float until the judge is content; without a judge the first result is accepted. */
@@ -288,9 +334,12 @@ async function accept(search: Search, best: SearchState): Promise<QuantizeVerifi
   const last = search.tried.findLastIndex(({ chosen }) => chosen)
   search.tried[last] = { ...search.tried[last]!, drop: start.verdict.drop }
   if (start.verdict.met || fallback === 'none') return best.result
-  const ranking = worstFirst(await measureFloatAlone(await sensitivityOf(search, best)))
-  const attempt = (floats: readonly string[]) => attemptWithout(search, best, floats)
-  const found = await fallBack({ start, ranking, attempt })
+  const ranking = worstFirst(await measureFloatAlone(await floatAloneInput(search, best)))
+  const found = await fallBack({
+    start,
+    ranking,
+    attempt: (floats) => attemptWithout(search, best, floats),
+  })
   for (const one of found.attempts) await recordAttempt(search, best, one, one === found.best)
   return found.best.result
 }

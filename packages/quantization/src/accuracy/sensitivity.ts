@@ -1,13 +1,19 @@
-// What each layer costs: quantized alone, and left float alone. Both are run, not modelled.
+// What each layer costs: quantized alone, and left float alone. Both are run, not modelled: the first
+// by the arithmetic that the specification has, the second by the kernels of a quantized model each.
 import type { CalibrationStatistics } from '@pare/calibration'
 import { CodedError } from '@pare/errors'
 import type { Model } from '@pare/graph'
+import { encodeModel } from '@pare/onnx'
 
 import { type StaysFloat, staysFloat } from '../decision.js'
 import type { QuantizeStaticOptions } from '../options.js'
-import { type ForcedFloat, quantizeExcept } from '../quantize-static.js'
+import { type ForcedFloat, quantizeExcept, type QuantizeStaticResult } from '../quantize-static.js'
 import type { LayerReport } from '../report.js'
-import type { OutputError, Reference } from './output-error.js'
+import { NO_INTEGER_KERNELS } from './bias-passes.js'
+import type { DataSource } from './data-source.js'
+import { integerLayers } from './integer-layers.js'
+import { ErrorSum, type OutputError, type Reference } from './output-error.js'
+import { switchedModel } from './switched-model.js'
 
 /** One layer's row of the report. Plain JSON; decibels of the model's outputs. */
 export interface LayerSensitivity {
@@ -15,7 +21,7 @@ export interface LayerSensitivity {
   readonly layer: string
   readonly node: string
   readonly op_type: string
-  /** SQNR with this layer alone in integers; null where it would not be quantized alone. */
+  /** SQNR with this layer alone in integers; null where that changes nothing, or cannot be asked. */
   readonly quantized_alone_sqnr_db: number | null
   /** SQNR gained when of all layers this one stays float; null when not measured. */
   readonly float_alone_gain_db: number | null
@@ -38,17 +44,46 @@ export function rankableLayers(layers: readonly LayerReport[]): readonly LayerRe
   return layers.filter(({ decision, weight }) => decision === 'integer' && weight !== undefined)
 }
 
-/** Leave-one-quantized: the model's output error with each layer alone in integers. */
-export async function measureQuantizedAlone(
-  input: SensitivityInput,
-): Promise<ReadonlyMap<string, OutputError | undefined>> {
-  const integers = input.layers.filter(({ decision }) => decision === 'integer')
-  return forEachLayer(input, (layer) =>
-    measure(
-      input,
-      integers.filter((other) => other !== layer),
-    ),
-  )
+export interface AloneInput {
+  readonly model: Model
+  /** Made of `model`. */
+  readonly quantized: QuantizeStaticResult
+  readonly source: DataSource
+  readonly samples: number
+  readonly onLayer?: (layer: LayerReport) => void
+}
+
+/**
+ * Leave-one-quantized: the model's output error with each layer alone rounded as its integers are.
+ * One session serves all (`switchedModel`). Layers that cannot be asked about are not in the result.
+ */
+export async function measureQuantizedAlone({
+  model,
+  quantized,
+  source,
+  samples,
+  onLayer,
+}: AloneInput): Promise<ReadonlyMap<string, OutputError>> {
+  const layers = integerLayers(model, quantized)
+  const switched = switchedModel(model, layers)
+  const sums = new Map(layers.map(({ report }) => [report.output, new ErrorSum()]))
+  const session = await source.runtime.createSession(encodeModel(switched.model), {
+    intraOpThreads: source.threads,
+    config: NO_INTEGER_KERNELS,
+  })
+  try {
+    for await (const feeds of source.batches({ samples })) {
+      const float = await session.run({ ...feeds, ...switched.choose(undefined) })
+      for (const { report } of layers) {
+        onLayer?.(report)
+        const rounded = await session.run({ ...feeds, ...switched.choose(report.output) })
+        sums.get(report.output)!.add(float, rounded)
+      }
+    }
+  } finally {
+    await session.release()
+  }
+  return new Map([...sums].map(([output, sum]) => [output, sum.error()]))
 }
 
 /** Leave-one-float: the model's output error with each layer alone in float. */
@@ -62,22 +97,23 @@ export async function measureFloatAlone(
 export function sensitivityRows(
   layers: readonly LayerReport[],
   measured: {
-    readonly whole: OutputError
-    readonly alone: ReadonlyMap<string, OutputError | undefined>
-    readonly without?: ReadonlyMap<string, OutputError | undefined>
+    readonly alone: ReadonlyMap<string, OutputError>
+    readonly gains?: {
+      readonly whole: OutputError
+      readonly without: ReadonlyMap<string, OutputError | undefined>
+    }
   },
 ): readonly LayerSensitivity[] {
-  const rows = rankableLayers(layers).map((layer) => {
-    const without = measured.without?.get(layer.output)
-    return {
-      layer: layer.output,
-      node: layer.node,
-      op_type: layer.opType,
-      quantized_alone_sqnr_db: measured.alone.get(layer.output)?.sqnrDb ?? null,
-      float_alone_gain_db: gainDb(measured.whole, without),
-    }
-  })
-  const cost = (row: LayerSensitivity) => measured.alone.get(row.layer)?.noise ?? 0
+  const { alone, gains } = measured
+  const rows = rankableLayers(layers).map((layer) => ({
+    layer: layer.output,
+    node: layer.node,
+    op_type: layer.opType,
+    quantized_alone_sqnr_db: alone.get(layer.output)?.sqnrDb ?? null,
+    float_alone_gain_db:
+      gains === undefined ? null : gainDb(gains.whole, gains.without.get(layer.output)),
+  }))
+  const cost = (row: LayerSensitivity) => alone.get(row.layer)?.noise ?? 0
   return rows.sort((a, b) => cost(b) - cost(a))
 }
 

@@ -17,7 +17,8 @@ export interface SearchState {
 /** Another float model, or other ranges, that may quantize better. */
 export interface Proposal {
   readonly model: Model
-  readonly statistics: CalibrationStatistics
+  /** Absent where the model must be calibrated anew. */
+  readonly statistics?: CalibrationStatistics
   /** What was done, for the report: "12 pairs of layers". */
   readonly note: string
   readonly diagnostics?: readonly Diagnostic[]
@@ -28,8 +29,6 @@ export interface TechniqueContext {
   readonly source: DataSource
   /** Samples that a technique looks at. */
   readonly samples: number
-  /** Calibrates a changed model on all of the data, with the ranges chosen as before. */
-  readonly recalibrate: (model: Model) => Promise<CalibrationStatistics>
   readonly onProgress?: (message: string) => void
 }
 

@@ -3,7 +3,7 @@
 import { adaRound } from './adaround.js'
 import { type BiasCorrectionMethod, correctBias } from './bias-correction.js'
 import { collectChannelMaxima } from './channel-maxima.js'
-import { clipPoints, equalizeLayers } from './equalize.js'
+import { clipPoints, equalizeLayers, spreadOf } from './equalize.js'
 import type { ChosenTechnique } from './search.js'
 import { smoothPoints, smoothQuant } from './smooth.js'
 import type { Technique } from './technique.js'
@@ -39,19 +39,19 @@ const WORTH_A_TRY = 4
 const EQUALIZATION: Technique = {
   name: 'equalization',
   description: 'Cross-layer equalization: the channels between two layers scaled alike.',
-  async propose({ model }, { source, samples, recalibrate }, asked) {
+  async propose({ model }, { source, samples }, asked) {
     // Scaling through a bounded Clip holds for the data looked at only: not unasked.
     const points = asked ? clipPoints(model) : []
     const clipMaxima = await collectChannelMaxima({ model, points, source, samples })
-    const equalized = equalizeLayers(model, { clipMaxima })
+    const minSpread = asked ? 1 : WORTH_A_TRY
+    const equalized = equalizeLayers(model, { clipMaxima, minSpread })
     if (equalized.pairs.length === 0) return { nothing: 'no two layers to equalize' }
-    const spread = Math.max(...equalized.pairs.map(({ scales }) => scales.max / scales.min))
-    if (!asked && spread < WORTH_A_TRY) {
+    const spread = spreadOf(equalized.pairs)
+    if (spread < minSpread) {
       return { nothing: `the channels of ${equalized.pairs.length} pairs of layers are alike` }
     }
     return {
       model: equalized.model,
-      statistics: await recalibrate(equalized.model),
       note: `${equalized.pairs.length} pairs of layers, channels scaled by up to ${spread.toFixed(1)}`,
       diagnostics: equalized.diagnostics,
     }
@@ -62,19 +62,23 @@ function smoothing(alpha: number): Technique {
   return {
     name: 'smooth_quant',
     description: `SmoothQuant: outliers of activations moved into the weights, alpha ${alpha}.`,
-    async propose({ model }, { source, samples, recalibrate }, asked) {
+    async propose({ model }, { source, samples }, asked) {
       const points = smoothPoints(model)
       if (points.length === 0) return { nothing: 'no layer whose input can be smoothed' }
-      const channelMaxima = await collectChannelMaxima({ model, points, source, samples })
-      const outlier = Math.max(...[...channelMaxima.values()].map(outlierOf))
-      if (!asked && outlier < WORTH_A_TRY) {
-        return { nothing: `the largest channel is ${outlier.toFixed(1)} times the median one` }
+      const collect = (part: number) =>
+        collectChannelMaxima({ model, points, source, samples: Math.min(part, samples) })
+      if (!asked) {
+        const signs = outlierOf(await collect(FEW_SAMPLES))
+        if (signs < WORTH_A_TRY) {
+          return { nothing: `the largest channel is ${signs.toFixed(1)} times the median one` }
+        }
       }
+      const channelMaxima = await collect(samples)
+      const outlier = outlierOf(channelMaxima)
       const smoothed = smoothQuant(model, { channelMaxima, alpha })
       if (smoothed.smoothed.length === 0) return { nothing: 'nothing before a layer can absorb it' }
       return {
         model: smoothed.model,
-        statistics: await recalibrate(smoothed.model),
         note: `${smoothed.smoothed.length} activations, outliers up to ${outlier.toFixed(1)} times the median`,
         diagnostics: smoothed.diagnostics,
       }
@@ -82,8 +86,15 @@ function smoothing(alpha: number): Technique {
   }
 }
 
-/** Greatest channel by the median one. */
-function outlierOf(maxima: Float32Array): number {
+/** Enough to see whether a channel stands out. */
+const FEW_SAMPLES = 16
+
+/** Greatest channel by the median one, of the activation where that is most. */
+function outlierOf(maxima: ReadonlyMap<string, Float32Array>): number {
+  return Math.max(...[...maxima.values()].map(greatestByMedian))
+}
+
+function greatestByMedian(maxima: Float32Array): number {
   const sorted = maxima.toSorted()
   const median = sorted[sorted.length >> 1] ?? 0
   return median > 0 ? sorted.at(-1)! / median : 1
