@@ -1,5 +1,5 @@
 // Rule: nodes are put into an order in which every value is made before it is read, in the main
-// graph and in every body. Some exporters write them in another order, which onnxruntime refuses.
+// graph and in every body. Some exporters write them in another order, onnxruntime's float16 converter too.
 import {
   type Graph,
   mapSubgraphs,

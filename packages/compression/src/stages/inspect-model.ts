@@ -1,9 +1,11 @@
 import { mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import { CodedError } from '@pare/errors'
 import { checkModel, type Model, walkGraphs, walkNodes } from '@pare/graph'
 import type { InferenceSession, ValueDescription } from '@pare/inference'
 import { type OpenedUpload, openUpload } from '@pare/onnx/bundle'
+import { sortTopologically } from '@pare/passes'
 import { elementCount } from '@pare/tensor'
 
 import type { ModelDescription, ValueSummary } from '../plan/model-description.js'
@@ -42,10 +44,24 @@ export async function inspectModel(context: StageContext): Promise<StageResult> 
 
 function writeCanonical(context: StageContext, { model, close }: OpenedUpload): StageOutput {
   try {
-    checkModel(model)
-    return writeModel(context, model, 'canonical')
+    const ordered = inOrder(model)
+    checkModel(ordered)
+    return writeModel(context, ordered, 'canonical')
   } finally {
     close()
+  }
+}
+
+/**
+ * onnxruntime takes nodes in any order, and its float16 converter writes them so. What has no order is
+ * left for the checker to name.
+ */
+function inOrder(model: Model): Model {
+  try {
+    return sortTopologically().run(model).model
+  } catch (error) {
+    if (error instanceof CodedError) return model
+    throw error
   }
 }
 
