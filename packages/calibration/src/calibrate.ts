@@ -30,6 +30,16 @@ export interface CalibrateOptions<Kind extends StatisticsKind = 'minmax'> {
   /** Bytes of activations that are outside the runtime at a time. Default 128 MiB. */
   readonly maxBytes?: number
   /**
+   * Samples of all the data, of which these batches may be a part. Where they hold more than
+   * `countedValues` values of a tensor, histograms count every k-th of them; the range is that of all
+   * values. Absent: every value is counted.
+   */
+  readonly samples?: number
+  /** Samples of the data before these batches, so that parts merge to what one pass gives. Default 0. */
+  readonly samplesBefore?: number
+  /** Values per tensor that a histogram is counted from at most, about. Default 2^20. */
+  readonly countedValues?: number
+  /**
    * Stops before the end of the data when doubling the samples changed no tensor by more than this
    * (`driftOf`: ranges, and distributions for histograms). Default 0: never.
    */

@@ -51,6 +51,7 @@ function compareTensor(
   if (x.range === undefined || y.range === undefined) return []
   const drift = { tensor, a: x.range, b: y.range, rangeDrift: rangeDrift(x.range, y.range) }
   if (!('counts' in x) || !('counts' in y)) return [drift]
+  if (x.counts === '' || y.counts === '') return [drift]
   return [{ ...drift, distributionDrift: distributionDrift(x, y) }]
 }
 

@@ -1,11 +1,13 @@
 // Where values are counted: in this thread, or in one of its own beside the runs of the model.
 import type { Collector, CountingObserver } from './observer.js'
-import type { StatesByKind, StatisticsKind } from './statistics.js'
+import type { MinMaxState, StatesByKind, StatisticsKind } from './statistics.js'
 
 /** Values of one point. Whoever counts them owns them: nobody else may read them afterwards. */
 export interface PointValues {
   readonly point: string
   readonly values: Float32Array
+  /** Where `values` are only a share; see `Collector`. */
+  readonly known?: MinMaxState
 }
 
 /** Counts the values of many points. Both kinds give the same, bit for bit. */
@@ -27,10 +29,10 @@ export class Collectors<Kind extends StatisticsKind> {
     this.observer = observer
   }
 
-  add({ point, values }: PointValues): void {
+  add({ point, values, known }: PointValues): void {
     const collector = this.byPoint.get(point) ?? this.observer.collect()
     this.byPoint.set(point, collector)
-    collector.add(values)
+    collector.add(values, known)
   }
 
   states(): ReadonlyMap<string, StatesByKind[Kind]> {

@@ -30,7 +30,10 @@ export const CELLS = BINS
 /** Where all values are smaller, a lattice below them would need smaller floats than there are. */
 const LEAST_MAGNITUDE = 2 ** -100
 
-/** `undefined` when there is nothing to search: no finite value, or none that is not as good as 0. */
+/**
+ * `undefined` when there is nothing to search: no finite value was counted, or none that is not as
+ * good as 0. Values may lie further out than those that were counted.
+ */
 export function distributionOf(histogram: Histogram): Distribution | undefined {
   const { range, exponent } = histogram
   if (range === undefined || Math.max(-range.min, range.max) < LEAST_MAGNITUDE) return undefined
@@ -45,6 +48,7 @@ export function distributionOf(histogram: Histogram): Distribution | undefined {
     counts[SIDE - 1 - bin] = negative
     total += positive + negative
   }
+  if (total === 0) return undefined
   let sums: RunningSums | undefined
   return {
     ...{ unit, ...ends, counts, total },

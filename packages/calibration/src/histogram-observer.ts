@@ -12,7 +12,10 @@ export const histogramObserver: CountingObserver<'histogram'> = {
   collect: () => {
     const histogram = new Histogram()
     return {
-      add: (values) => histogram.add(values),
+      add: (values, known) => {
+        histogram.add(values)
+        if (known !== undefined) histogram.note(known)
+      },
       state: () => writeHistogram(histogram),
     }
   },

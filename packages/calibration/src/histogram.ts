@@ -1,7 +1,7 @@
 // Counts on the lattice while they grow. Counts are integers in float64: exact up to 2^53.
 import { binOfOctave, BINS, BINS_PER_OCTAVE, coarserBin, latticeExponent, SIDE } from './lattice.js'
 import { MOST_COUNTED, OctaveCounts } from './octave-counts.js'
-import type { Ends } from './statistics.js'
+import type { Ends, MinMaxState } from './statistics.js'
 
 export class Histogram {
   /** Absent while there is nothing on the lattice. */
@@ -44,6 +44,12 @@ export class Histogram {
       at += rest.length
       if (this.recent.total === MOST_COUNTED) this.settle()
     }
+  }
+
+  /** Learns of values that are not counted: their range, and how many are not finite. */
+  note({ range, nonFinite }: MinMaxState): void {
+    this.left += nonFinite
+    if (range !== undefined) this.widen(range)
   }
 
   /** Moves what was counted lately onto the lattice, which its values may have made coarser. */

@@ -49,38 +49,73 @@ export function exposeShapes(
   return { model: editor.finish(), outputs }
 }
 
-/** Inputs `start` and `end` (int64 [1]), outputs `slice` and `shape`, by their names in the model. */
-export interface SlicedModel {
-  readonly model: Model
-  readonly start: string
-  readonly end: string
-  readonly slice: string
-  readonly shape: string
-}
-
-/** From this opset on Slice takes its ends as inputs. */
+/** From this opset on Slice takes its ends and its step as inputs. */
 export const SLICE_OPSET = 10
 
-/** The model with the elements `start` to `end` of a value, in row-major order, as output. */
-export function exposeSlice(model: Model, value: string): SlicedModel {
+/** Inputs (int64 [1]) and outputs of one value, by their names in the model. */
+export interface SharedValue {
+  readonly start: string
+  readonly end: string
+  readonly step: string
+  readonly slice: string
+  readonly shape: string
+  /** Of all its elements, whatever the slice. */
+  readonly reductions: readonly string[]
+}
+
+export interface SharingModel {
+  readonly model: Model
+  readonly values: ReadonlyMap<string, SharedValue>
+}
+
+/**
+ * The model with a share of each value as output: every `step`-th element, in row-major order, from
+ * `start` to before `end`. The reductions of the observer look at all of them.
+ */
+export function exposeShares(
+  model: Model,
+  points: readonly string[],
+  observer: Pick<ReducingObserver, 'reduce'>,
+): SharingModel {
   const editor = editGraph(model)
-  const [start, end, slice, shape, flat] = ['start', 'end', 'slice', 'shape', 'flat'].map((name) =>
-    editor.uniqueName(name),
-  ) as [string, string, string, string, string]
   const all = editor.addInitializer('all', tensorFromInts('int64', [1], [-1]))
-  editor.addNode({ opType: 'Reshape', inputs: [value, all], outputs: [flat] })
-  editor.addNode({ opType: 'Slice', inputs: [flat, start, end], outputs: [slice] })
-  editor.addNode({ opType: 'Shape', inputs: [value], outputs: [shape] })
-  editor.setOutputs([slice, shape].map((name) => ({ name, metadataProps: [] })))
-  const exposed = editor.finish()
-  const bounds = [start, end].map((name) => ({
-    name,
-    type: { kind: 'tensor', elementType: 'int64', shape: [{ size: 1 }] } as const,
-    metadataProps: [],
-  }))
-  const inputs = [...exposed.graph.inputs, ...bounds]
-  return {
-    model: { ...exposed, graph: { ...exposed.graph, inputs } },
-    ...{ start, end, slice, shape },
+  const axes = editor.addInitializer('axes', tensorFromInts('int64', [1], [0]))
+  const values = new Map<string, SharedValue>()
+  for (const [i, point] of points.entries()) {
+    const name = (suffix: string) => editor.uniqueName(`${suffix}${i}`)
+    const [start, end, step, slice, shape, flat] = NAMES.map(name) as [...typeof NAMES]
+    const reduction = observer.reduce(point, name, onnxOpset(model))
+    for (const node of reduction.nodes) editor.addNode(node)
+    editor.addNode({ opType: 'Reshape', inputs: [point, all], outputs: [flat] })
+    editor.addNode({ opType: 'Slice', inputs: [flat, start, end, axes, step], outputs: [slice] })
+    editor.addNode({ opType: 'Shape', inputs: [point], outputs: [shape] })
+    values.set(point, { start, end, step, slice, shape, reductions: reduction.outputs })
   }
+  const outputs = [...values.values()].flatMap(({ slice, shape, reductions }) => [
+    slice,
+    shape,
+    ...reductions,
+  ])
+  editor.setOutputs(outputs.map((name) => ({ name, metadataProps: [] })))
+  return { model: withScalars(editor.finish(), [...values.values()]), values }
+}
+
+const NAMES = ['start', 'end', 'step', 'slice', 'shape', 'flat'] as unknown as readonly [
+  string,
+  string,
+  string,
+  string,
+  string,
+  string,
+]
+
+function withScalars(model: Model, values: readonly SharedValue[]): Model {
+  const scalars = values
+    .flatMap(({ start, end, step }) => [start, end, step])
+    .map((name) => ({
+      name,
+      type: { kind: 'tensor', elementType: 'int64', shape: [{ size: 1 }] } as const,
+      metadataProps: [],
+    }))
+  return { ...model, graph: { ...model.graph, inputs: [...model.graph.inputs, ...scalars] } }
 }

@@ -1,7 +1,7 @@
 import type { Node } from '@pare/graph'
 import type { RuntimeTensor, Tensor } from '@pare/tensor'
 
-import type { StatesByKind, StatisticsKind } from './statistics.js'
+import type { MinMaxState, StatesByKind, StatisticsKind } from './statistics.js'
 
 /**
  * Turns the values of one tensor, batch by batch, into a small state.
@@ -42,7 +42,7 @@ export interface ReducingObserver<
   readonly observeValues: (state: StatesByKind[Kind], values: RuntimeTensor) => StatesByKind[Kind]
 }
 
-/** Looks at every value: the tensors leave the session, as many at a time as the memory allows. */
+/** Looks at values: they leave the session, as many at a time as the memory allows. */
 export interface CountingObserver<
   Kind extends StatisticsKind = StatisticsKind,
 > extends ObserverBase<Kind> {
@@ -52,7 +52,11 @@ export interface CountingObserver<
 
 /** A state while it grows. */
 export interface Collector<Kind extends StatisticsKind = StatisticsKind> {
-  readonly add: (values: Float32Array) => void
+  /**
+   * `values` are all values of a batch, or a share of the finite ones: then `known` says what range
+   * all finite ones have, and how many are not finite.
+   */
+  readonly add: (values: Float32Array, known?: MinMaxState) => void
   readonly state: () => StatesByKind[Kind]
 }
 

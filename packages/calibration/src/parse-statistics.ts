@@ -85,9 +85,9 @@ function parseHistogram(state: Json, name: string): HistogramState {
     throw errors.calibration_statistics_invalid(`${name}.counts is not a text`)
   }
   const common = parseMinMax(state, name)
-  const isEmpty = decodeCounts(counts).every((n) => n === 0)
-  if (isEmpty !== (common.range === undefined)) {
-    throw errors.calibration_statistics_invalid(`${name} has a range without counts or the reverse`)
+  // A range without counts is no mistake: not every value is counted.
+  if (decodeCounts(counts).some((n) => n > 0) && common.range === undefined) {
+    throw errors.calibration_statistics_invalid(`${name} has counts without a range`)
   }
   return { ...common, counts }
 }

@@ -13,6 +13,8 @@ export function percentileRange(distribution: Distribution, percentile: number):
   const outside = (1 - percentile / 100) * (isOneSided ? 1 : 0.5)
   // A part of a value cannot be cut off. 1e-9 forgives the rounding of 1 − 99.99/100.
   const cut = Math.floor(outside * total + 1e-9)
+  // Not all values need have been counted, but all are in the range.
+  if (cut === 0) return { min, max }
   return {
     min: min >= 0 ? min : Math.max(min, cellStart(lowest(distribution, cut))),
     max: max <= 0 ? max : Math.min(max, cellStart(highest(distribution, cut) + 1)),

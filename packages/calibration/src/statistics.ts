@@ -21,7 +21,10 @@ export interface MovingAverageState extends MinMaxState {
   readonly batches: readonly (readonly [min: number, max: number])[]
 }
 
-/** How the values are distributed, on the lattice that the range determines (`lattice.ts`). */
+/**
+ * How the values are distributed, on the lattice that the range determines (`lattice.ts`). The range
+ * is that of all values; counts may be of an even share of them.
+ */
 export interface HistogramState extends MinMaxState {
   /** See `count-codec.ts`. */
   readonly counts: string

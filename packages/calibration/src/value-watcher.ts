@@ -1,119 +1,142 @@
-// For observers that look at every value. The tensors leave the session in groups that fit into a
-// byte budget, each from a session that computes no more than the group needs; a tensor greater than
-// the budget leaves it in slices. Sizes are learned from the first batch. Where there is much to count,
-// a thread counts while onnxruntime runs the next batch.
-import { onnxOpset } from '@pare/graph'
-import type { InferenceSession } from '@pare/inference'
-import type { RuntimeTensor } from '@pare/tensor'
-
+// For observers that look at values: all of them, or every k-th where the samples are known to hold
+// more than is needed of a distribution; the range is that of all values either way. They leave the
+// session in groups that fit into a byte budget; a tensor greater than the budget leaves it in
+// windows. Sizes are learned from the first batch. Where there is much to count, a thread counts while
+// onnxruntime runs the next batch.
 import { countInThread } from './count-in-thread.js'
-import { type Counter, countHere } from './counter.js'
-import { expose, exposeShapes, exposeSlice, SLICE_OPSET, type SlicedModel } from './instrument.js'
+import { type Counter, countHere, type PointValues } from './counter.js'
+import { minMaxObserver } from './min-max-observer.js'
 import type { CountingObserver } from './observer.js'
-import type { StatisticsKind, TensorStatistics } from './statistics.js'
-import {
-  type Feeds,
-  type ObservedBatch,
-  openSession,
-  type States,
-  type Watcher,
-  type WatchOptions,
-} from './watcher.js'
+import { openShareSource, type Share, type SharedTensor, type ShareSource } from './share-source.js'
+import type { MinMaxState, StatisticsKind, TensorStatistics } from './statistics.js'
+import { COUNTED_VALUES, phaseOf, strideOf } from './stride.js'
+import type { ObservedBatch, States, Watcher, WatchOptions } from './watcher.js'
 
 /** Default of `maxBytes`: activations of one batch that are outside onnxruntime at a time. */
 const MAX_BYTES = 128 * 2 ** 20
 
-export function watchValues<Kind extends StatisticsKind>(
+export async function watchValues<Kind extends StatisticsKind>(
   options: WatchOptions,
   observer: CountingObserver<Kind>,
-): Watcher<Kind> {
-  return new ValueWatcher(options, observer)
+): Promise<Watcher<Kind>> {
+  return new ValueWatcher(options, observer, await openShareSource(options))
 }
 
 /** A thread takes as long to start as counting some millions of values. */
 const THREAD_VALUES_PER_BATCH = 2 ** 19
 
-interface Group {
-  readonly points: readonly string[]
-  /** Of all its values that are outside the session at a time. */
-  readonly bytes: number
-  /** Of the only point, when it is greater than the budget. */
-  readonly sliced?: SlicedModel
-  readonly session: InferenceSession
+/** How a tensor is counted. */
+interface Plan {
+  readonly point: string
+  readonly stride: number
+  readonly perSample: number
+  /** Counted values of the first batch. */
+  readonly size: number
 }
 
 class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
   private readonly options: WatchOptions
   private readonly observer: CountingObserver<Kind>
+  private readonly source: ShareSource
   private readonly maxElements: number
   private readonly ranks = new Map<string, number>()
+  private samplesBefore: number
   private counter: Counter<Kind> | undefined
-  private groups: Group[] | undefined
+  private groups: readonly (readonly Plan[])[] | undefined
 
-  constructor(options: WatchOptions, observer: CountingObserver<Kind>) {
+  constructor(options: WatchOptions, observer: CountingObserver<Kind>, source: ShareSource) {
     this.options = options
     this.observer = observer
+    this.source = source
+    this.samplesBefore = options.samplesBefore ?? 0
     this.maxElements = Math.max(1, Math.floor((options.maxBytes ?? MAX_BYTES) / 4))
   }
 
   async observe(batch: ObservedBatch): Promise<void> {
-    this.groups ??= await this.openGroups(batch.feeds)
+    this.groups ??= await this.plan(batch)
     for (const group of this.groups) {
-      if (group.sliced !== undefined) await this.observeSlices(group, group.sliced, batch)
+      const [first] = group
+      const isTooGreat = first !== undefined && first.size > this.maxElements
+      if (isTooGreat) await this.observeWindows(first, batch)
       else await this.observeGroup(group, batch)
     }
+    this.samplesBefore += batch.count
   }
 
-  private async observeGroup(group: Group, batch: Batch): Promise<void> {
-    await this.counter!.room(group.bytes)
-    const results = await group.session.run(batch.feeds)
-    const tensors = group.points.flatMap((point) => {
-      const { data, dims } = results[point]!
-      if (!(data instanceof Float32Array)) return []
-      this.learnRank(point, dims.length)
-      return [{ point, values: data.subarray(0, elementsOf(dims, batch)) }]
-    })
+  private async observeGroup(group: readonly Plan[], batch: ObservedBatch): Promise<void> {
+    await this.counter!.room(4 * sumOfSizes(group))
+    const shares = group.map((plan) => this.shareOf(plan))
+    const taken = await this.source.take(batch.feeds, shares)
+    const tensors: PointValues[] = []
+    for (const share of shares) {
+      const tensor = taken.get(share.point)!
+      if (!this.accept(share.point, tensor)) continue
+      if (isSuspicious(share, tensor)) await this.observeWhole(share, batch)
+      else tensors.push(valuesOf(share, tensor, batch))
+    }
     this.counter!.add(tensors)
   }
 
-  private async observeSlices(group: Group, names: SlicedModel, batch: Batch): Promise<void> {
-    const point = group.points[0]!
-    let end = Infinity
-    for (let start = 0; start < end; start += this.maxElements) {
-      await this.counter!.room(group.bytes)
-      const results = await group.session.run({
-        ...batch.feeds,
-        [names.start]: int64(start),
-        [names.end]: int64(start + this.maxElements),
-      })
-      const { data } = results[names.slice]!
-      if (!(data instanceof Float32Array)) return
-      const dims = Array.from(results[names.shape]!.data as BigInt64Array, Number)
-      end = elementsOf(dims, batch)
-      this.learnRank(point, dims.length)
-      this.counter!.add([{ point, values: data.subarray(0, end - start) }])
+  private async observeWindows(plan: Plan, batch: ObservedBatch): Promise<void> {
+    const { point, stride: step } = plan
+    const width = this.maxElements * step
+    let limit = Infinity
+    for (let { start } = this.shareOf(plan); start < limit; start += width) {
+      await this.counter!.room(4 * this.maxElements)
+      const share = { point, start, end: start + width, step }
+      const tensor = (await this.source.take(batch.feeds, [share])).get(point)!
+      if (!this.accept(point, tensor)) return
+      if (isSuspicious(share, tensor)) return this.observeWhole(this.shareOf(plan), batch)
+      limit = elementsOf(tensor.dims, batch)
+      this.counter!.add([valuesOf(share, tensor, batch)])
     }
   }
 
-  private learnRank(point: string, rank: number): void {
-    if (!this.ranks.has(point)) this.ranks.set(point, rank)
+  /** The slow way for infinite values and NaN: all values leave the session, and are told apart here. */
+  private async observeWhole(share: Share, batch: ObservedBatch): Promise<void> {
+    const { point } = share
+    let limit = Infinity
+    let next = share.start
+    for (let start = 0; start < limit; start += this.maxElements) {
+      await this.counter!.room(4 * this.maxElements)
+      const window = { point, start, end: start + this.maxElements, step: 1 }
+      const tensor = (await this.source.take(batch.feeds, [window])).get(point)!
+      limit = elementsOf(tensor.dims, batch)
+      const values = tensor.values!.subarray(0, limit - start)
+      const chosen: number[] = []
+      for (; next < start + values.length; next += share.step) {
+        const value = values[next - start]!
+        if (Number.isFinite(value)) chosen.push(value)
+      }
+      const known = reduce(values)
+      this.counter!.add([{ point, values: Float32Array.from(chosen), known }])
+    }
   }
 
-  private async openGroups(feeds: Feeds): Promise<Group[]> {
-    const { model, points } = this.options
-    const sizes = await this.learnSizes(feeds)
-    this.counter = this.openCounter([...sizes.values()].reduce((sum, size) => sum + size, 0))
-    const opened: Group[] = []
-    this.groups = opened
-    for (const group of groupBySize(points, sizes, this.maxElements)) {
-      const size = group.reduce((sum, point) => sum + sizes.get(point)!, 0)
-      const tooGreat = size > this.maxElements && onnxOpset(model) >= SLICE_OPSET
-      const sliced = tooGreat ? exposeSlice(model, group[0]!) : undefined
-      const session = await openSession(this.options, sliced?.model ?? expose(model, group))
-      const bytes = 4 * (sliced === undefined ? size : this.maxElements)
-      opened.push({ points: group, bytes, session, ...(sliced === undefined ? {} : { sliced }) })
-    }
-    return opened
+  private accept(point: string, { values, dims }: SharedTensor): boolean {
+    if (values === undefined) return false
+    if (!this.ranks.has(point)) this.ranks.set(point, dims.length)
+    return true
+  }
+
+  private shareOf({ point, stride, perSample }: Plan): Share {
+    const start = phaseOf(perSample, this.samplesBefore, stride)
+    return { point, start, end: Number.MAX_SAFE_INTEGER, step: stride }
+  }
+
+  private async plan(batch: ObservedBatch): Promise<readonly (readonly Plan[])[]> {
+    const { samples, countedValues = COUNTED_VALUES } = this.options
+    const shapes = await this.source.shapes(batch.feeds)
+    const plans = [...shapes].map(([point, dims]) => {
+      const size = dims.reduce((product, dim) => product * dim, 1)
+      // What has no row for each sample is one thing with the whole batch.
+      const perSample = dims[0] === batch.rows ? size / batch.rows : size
+      const total = (size / batch.rows) * (samples ?? 0)
+      const stride = this.source.takesSteps ? strideOf(perSample, total / countedValues) : 1
+      return { point, stride, perSample, size: Math.ceil(size / stride) }
+    })
+    this.counter = this.openCounter(sumOfSizes(plans))
+    return groupBySize(plans, this.maxElements)
   }
 
   private openCounter(valuesPerBatch: number): Counter<Kind> {
@@ -121,73 +144,61 @@ class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
     return countInThread(this.observer.kind, { maxBytes: 4 * this.maxElements })
   }
 
-  private async learnSizes(feeds: Feeds): Promise<ReadonlyMap<string, number>> {
-    const { model, points } = this.options
-    const { model: probe, outputs } = exposeShapes(model, points)
-    const session = await openSession(this.options, probe)
-    try {
-      const results = await session.run(feeds)
-      const size = (name: string) =>
-        Array.from(results[name]!.data as BigInt64Array, Number).reduce((a, b) => a * b, 1)
-      return new Map([...outputs].map(([point, name]) => [point, size(name)]))
-    } finally {
-      await session.release()
-    }
-  }
-
   async tensors(): Promise<Readonly<Record<string, TensorStatistics<Kind>>>> {
     const states = await this.counter?.states()
     const tensors: States<Kind> = new Map()
-    for (const [point, state] of states ?? []) {
-      tensors.set(point, { rank: this.ranks.get(point)!, state })
+    for (const point of this.options.points) {
+      const state = states?.get(point)
+      if (state !== undefined) tensors.set(point, { rank: this.ranks.get(point)!, state })
     }
     return Object.fromEntries(tensors)
   }
 
   async release(): Promise<void> {
-    await Promise.all([
-      this.counter?.close(),
-      ...(this.groups ?? []).map(async ({ session }) => session.release()),
-    ])
+    await Promise.all([this.counter?.close(), this.source.release()])
   }
 }
 
-/** `count` of the `rows` of a batch are samples. */
-interface Share {
-  readonly count: number
-  readonly rows: number
+/** Whether reductions say that a share of the values cannot do without the others. */
+function isSuspicious({ step }: Share, { reductions }: SharedTensor): boolean {
+  return step > 1 && reductions !== undefined && minMaxObserver.needsValues(reductions)
 }
 
-interface Batch extends Share {
-  readonly feeds: Feeds
+/** What there is to count; the rows that fill up a batch repeat a sample, which changes no range. */
+function valuesOf(share: Share, tensor: SharedTensor, batch: ObservedBatch): PointValues {
+  const { point, start, step } = share
+  const length = Math.max(0, Math.ceil((elementsOf(tensor.dims, batch) - start) / step))
+  const values = tensor.values!.subarray(0, length)
+  if (step === 1) return { point, values }
+  return { point, values, known: minMaxObserver.observe(minMaxObserver.empty, tensor.reductions!) }
 }
 
-/** The elements of a tensor that belong to samples. */
-function elementsOf(dims: readonly number[], { rows, count }: Share): number {
+function reduce(values: Float32Array): MinMaxState {
+  const tensor = { dataType: 'float32', dims: [values.length], data: values } as const
+  return minMaxObserver.observeValues(minMaxObserver.empty, tensor)
+}
+
+/** `count` of the `rows` of a batch are samples: the elements of a tensor that belong to these. */
+function elementsOf(dims: readonly number[], { rows, count }: ObservedBatch): number {
   const size = dims.reduce((product, dim) => product * dim, 1)
   return dims[0] === rows && rows > 0 ? (size / rows) * count : size
 }
 
-function int64(value: number): RuntimeTensor {
-  return { dataType: 'int64', dims: [1], data: BigInt64Array.of(BigInt(value)) }
+function sumOfSizes(plans: readonly Plan[]): number {
+  return plans.reduce((sum, { size }) => sum + size, 0)
 }
 
-/** In order; a point beyond the limit is alone. */
-function groupBySize(
-  points: readonly string[],
-  sizes: ReadonlyMap<string, number>,
-  limit: number,
-): readonly (readonly string[])[] {
-  const groups: string[][] = []
+/** In order; a tensor beyond the limit is alone. */
+function groupBySize(plans: readonly Plan[], limit: number): readonly (readonly Plan[])[] {
+  const groups: Plan[][] = []
   let room = 0
-  for (const point of points) {
-    const size = sizes.get(point)!
-    if (size > room || groups.length === 0) {
+  for (const plan of plans) {
+    if (plan.size > room || groups.length === 0) {
       groups.push([])
       room = limit
     }
-    groups.at(-1)!.push(point)
-    room -= size
+    groups.at(-1)!.push(plan)
+    room -= plan.size
   }
   return groups
 }

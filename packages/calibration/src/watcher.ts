@@ -29,6 +29,9 @@ export interface WatchOptions {
   readonly threads?: number
   readonly device?: 'cpu' | 'cuda'
   readonly maxBytes?: number
+  readonly samples?: number
+  readonly samplesBefore?: number
+  readonly countedValues?: number
 }
 
 export type States<Kind extends StatisticsKind> = Map<
