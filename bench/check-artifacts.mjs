@@ -16,12 +16,12 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 import { STEP_TABLE } from '../packages/compression/dist/index.js'
-import { CodedError } from '../packages/errors/dist/index.js'
 import { onnxRuntime } from '../packages/inference/dist/onnxruntime.js'
 import { decodeFloat16, encodeFloat16 } from '../packages/tensor/dist/index.js'
 import { choicesOf, pairwise } from './lib/combinations.mjs'
-import { planOf, runJob, writeJobInputs } from './lib/job.mjs'
+import { runJob, writeJobInputs } from './lib/job.mjs'
 import { firstFeeds } from './lib/judge.mjs'
+import { planOf } from './lib/plan.mjs'
 
 const EXAMPLES = fileURLToPath(new URL('../examples/', import.meta.url))
 const CHECKER = fileURLToPath(new URL('check-artifacts.py', import.meta.url))
@@ -123,17 +123,23 @@ function isAccepted(known, step) {
     planOf(known, step)
     return true
   } catch (error) {
-    if (error instanceof CodedError) return false
+    if (isCoded(error)) return false
     throw error
   }
+}
+
+/** Of the planner's packages or of the packed stages: each has the class for itself. */
+function isCoded(error) {
+  return error.name === 'CodedError'
 }
 
 /** `{ artifact }`, `{ refused: code }`, or with the `fault`. */
 async function made(step, artifact, { job, place }) {
   try {
-    await runJob({ ...job, step, out: artifact, threads: cpus().length, folder: place })
+    const plan = planOf(job.known, step)
+    await runJob({ ...job, plan, out: artifact, threads: cpus().length, folder: place })
   } catch (error) {
-    if (error instanceof CodedError && error.kind === REFUSAL) return { refused: error.code }
+    if (isCoded(error) && error.kind === REFUSAL) return { refused: error.code }
     return { fault: `the job failed: ${error.message}` }
   }
   try {

@@ -1,34 +1,31 @@
-// Runs what a job runs: the stages that the planner of @pare/compression plans for a request, by the
-// stage functions that the workers call, with the defaults that the request's parser fills in.
-// Nothing about a step is known here, so what a job does is what is measured.
+// Runs what a job runs: the stages of a plan (`plan.mjs`), by the packed stage functions that engines
+// run. Nothing about a step is known here, so what a job does is what is measured.
 //
-//   node bench/lib/job.mjs inputs.json '{"type": "quantize_static"}' out.onnx [threads]
+//   node bench/lib/job.mjs plan.json out.onnx [threads]
 //
-// `inputs.json` is written by `writeJobInputs`. Prints one line of JSON: seconds of the stages, the
-// same per stage, processor seconds and peak memory of the whole process, and the stages' metrics.
+// `plan.json` is written by `writeJobPlan`. Prints one line of JSON: seconds of the stages, the same
+// per stage, processor seconds and peak memory of the whole process, and the stages' metrics.
 import { createHash } from 'node:crypto'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { parseJobRequest, planJob } from '../../packages/compression/dist/index.js'
-import { stageFunctions } from '../../packages/compression/dist/stages/index.js'
-import { onnxRuntime } from '../../packages/inference/dist/onnxruntime.js'
+import { onnxRuntime, stageFunctions } from '../../services/worker/dist/packed/stages.js'
 
 export const JOB_SCRIPT = fileURLToPath(import.meta.url)
 
 const runtime = onnxRuntime()
 
 if (process.argv[1] === JOB_SCRIPT) {
-  const [inputs, step, out, threads = cpus().length] = process.argv.slice(2)
-  const known = JSON.parse(readFileSync(inputs, 'utf8'))
-  console.log(JSON.stringify(await runJob({ known, step: JSON.parse(step), out, threads })))
+  const [path, out, threads = cpus().length] = process.argv.slice(2)
+  const { known, plan } = JSON.parse(readFileSync(path, 'utf8'))
+  console.log(JSON.stringify(await runJob({ known, plan, out, threads })))
 }
 
 /**
  * Inspects a model and its calibration data as an upload does; this happens once, before any job, so
- * no run is charged for it. Returns the path of what `runJob` reads, and the number of samples.
+ * no run is charged for it. Returns the path of what plans are made for, and the number of samples.
  */
 export async function writeJobInputs({ model, calibration, folder }) {
   const known = {
@@ -52,25 +49,12 @@ async function inspected(kind, { role, path, folder }) {
   return { path: canonical, sha256: hash(canonical), description: metrics }
 }
 
-/** The plan of a job with this one step. Throws what the service would refuse it with. */
-export function planOf(known, step) {
-  const request = parseJobRequest({
-    model: 'bench',
-    datasets: { calibration: 'bench' },
-    recipe: { steps: [step] },
-  })
-  return planJob(request, {
-    model: known.model,
-    datasets: { calibration: known.calibration },
-  })
-}
-
 /**
- * Plans the job and runs every stage that its model comes from. A stage that a map of `finished` ones
- * knows, by what makes its result, is not run again; whoever gives one keeps the `folder`.
+ * Runs every stage of a plan that its model comes from. A stage that a map of `finished` ones knows,
+ * by what makes its result, is not run again; whoever gives one keeps the `folder`.
  */
-export async function runJob({ known, step, out, threads, finished = new Map(), folder }) {
-  const { stages, artifacts, seed } = planOf(known, step)
+export async function runJob({ known, plan, out, threads, finished = new Map(), folder }) {
+  const { stages, artifacts, seed } = plan
   const blobs = new Map(Object.values(known).map(({ sha256, path }) => [sha256, path]))
   const root = mkdtempSync(join(folder ?? tmpdir(), 'pare-bench-job-'))
   const start = performance.now()

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 import { STEP_TABLE } from '../../packages/compression/dist/index.js'
 import { JOB_SCRIPT } from './job.mjs'
+import { writeJobPlan } from './plan.mjs'
 import { runJson } from './processes.mjs'
 
 const PEER_SCRIPT = fileURLToPath(new URL('../quantize_peer.py', import.meta.url))
@@ -34,9 +35,18 @@ const ours = [
   label,
   side: 'ours',
   dynamic,
-  run: ({ inputs, out }) =>
-    runJson(process.execPath, [JOB_SCRIPT, inputs, JSON.stringify(step), out]),
+  run: ({ inputs, out }) => runPlanned(step, { inputs, out }),
 }))
+
+async function runPlanned(step, { inputs, out }) {
+  const path = `${out}.plan.json`
+  try {
+    writeJobPlan({ inputs, step, path })
+  } catch (error) {
+    return { error: String(error) }
+  }
+  return runJson(process.execPath, [JOB_SCRIPT, path, out])
+}
 
 const peer = ['per channel', 'per tensor'].flatMap((granularity) =>
   [...PEER_METHODS, 'Dynamic'].map((method) => ({

@@ -58,7 +58,7 @@ function kindOf(pid) {
   if (command === '') return undefined
   if (command.includes('probe-entry')) return "evaluate's probe of memory"
   if (command.includes('worker/dist/main')) return 'worker'
-  if (!command.includes('engine/main')) return /postgres/.test(command) ? 'PostgreSQL' : 'other'
+  if (!command.includes('packed/engine')) return /postgres/.test(command) ? 'PostgreSQL' : 'other'
   return stageOf(pid)
 }
 

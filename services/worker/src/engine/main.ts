@@ -1,7 +1,5 @@
-// The entry of an engine process.
-import { stageFunctions } from '@pare/compression/stages'
-import { onnxRuntime } from '@pare/inference/onnxruntime'
-
+// The entry of an engine process. Workers start it packed into one file (`scripts/pack-engine.mjs`).
 import { runEngine } from './run-engine.js'
+import { onnxRuntime, stageFunctions } from './stages.js'
 
 runEngine({ stageFunctions, runtime: onnxRuntime() })
