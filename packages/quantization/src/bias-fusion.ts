@@ -19,13 +19,18 @@ interface BiasedMatMul {
  * 1. Rank 2: MatMul + Add becomes a Gemm here, where the bias is quantized with it.
  * 2. Higher rank in a model of fixed shapes (where onnxruntime would flatten to a Gemm): the bias
  *    gets leading dimensions of 1, which adds the same and is no Gemm bias.
- * The ranks are those the calibration run saw.
+ * The ranks are those the calibration run saw. Of a branch it is not known whether shapes are fixed: it
+ * is treated as if they were.
  */
-export function settleMatMulBias(model: Model, statistics: CalibrationStatistics): Model {
+export function settleMatMulBias(
+  model: Model,
+  statistics: CalibrationStatistics,
+  isBranch = false,
+): Model {
   const ranks = Object.entries(statistics.tensors).map(([name, { rank }]) => [name, rank] as const)
   const shapes = observedShapes(statistics)
   const settled = matMulToGemm({ shapes }).run(model).model
-  return hasFixedShapes(settled) ? liftBiases(settled, new Map(ranks)) : settled
+  return isBranch || hasFixedShapes(settled) ? liftBiases(settled, new Map(ranks)) : settled
 }
 
 function liftBiases(model: Model, ranks: ReadonlyMap<string, number>): Model {

@@ -7,6 +7,7 @@ export const FLOAT_REASONS = [
   'batched_weight',
   'bias_not_constant',
   'bias_too_large',
+  'branch_not_taken',
   'decomposed_operator',
   'detector_tail',
   'excluded_by_name',
@@ -39,6 +40,7 @@ export function staysFloat(reason: FloatReason, message: string): StaysFloat {
 /** Reasons of which the owner of the model should hear; the others are how it is meant to be. */
 const WARNINGS: ReadonlySet<FloatReason> = new Set<FloatReason>([
   'bias_too_large',
+  'branch_not_taken',
   'no_calibration_range',
   'not_fused_by_runtime',
   'opset_too_old',

@@ -11,6 +11,7 @@ import {
 } from '@pare/graph'
 import { isNeverInteger, opFacts } from '@pare/ops'
 
+import { isBranching } from './bodies/branches.js'
 import { staysFloat, toDiagnostic } from './decision.js'
 import type { Placement } from './placement.js'
 
@@ -70,6 +71,7 @@ export function floatDiagnostics(model: Model, placement: Placement): readonly D
   for (const node of dataPath(model)) {
     const stays = placement.floats.get(node)
     if (stays !== undefined) diagnostics.push(toDiagnostic(node, stays))
+    else if (isBranching(node)) continue
     else if (subgraphsOf(node).length > 0) diagnostics.push(withBodies(node))
     else if (!folded.has(node) && isNeverInteger(node, onnxOpset(model))) {
       diagnostics.push(withoutKernel(node))
@@ -78,7 +80,7 @@ export function floatDiagnostics(model: Model, placement: Placement): readonly D
   return diagnostics
 }
 
-/** Integers neither enter nor leave a body: what is in it is not looked at. */
+/** What is in a body of Loop or Scan, whose values differ from round to round, is not looked at. */
 function withBodies(node: Node): Diagnostic {
   const inner = subgraphsOf(node).flatMap((body) => [...walkNodes(body, { subgraphs: 'visit' })])
   const layers = inner.filter((one) => opFacts(one)?.weightInput !== undefined).length

@@ -7,7 +7,7 @@ import type { Placement } from './placement.js'
 const MAX_REASONS = 5
 
 /** Says why a plan without a single integer layer has none. */
-export function notApplicable({ floats }: Placement): CodedError {
+export function notApplicable({ floats }: Pick<Placement, 'floats'>): CodedError {
   const layers = [...floats].filter(([node]) => opFacts(node)?.weightInput !== undefined)
   const reasons = [...new Set(layers.map(([, { message }]) => message))]
   return errors.quantization_not_applicable(

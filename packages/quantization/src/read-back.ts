@@ -1,6 +1,13 @@
 // Reading back what onnxruntime made of a quantized model. Q/DQ that did not become an integer
 // kernel is pure cost: the layer computes in float and converts on top.
-import { type GraphIndex, indexGraph, type Model, type Node } from '@pare/graph'
+import {
+  type GraphIndex,
+  indexGraph,
+  type Model,
+  type Node,
+  walkGraphs,
+  walkNodes,
+} from '@pare/graph'
 import { decodeModel, encodeModel } from '@pare/onnx'
 
 import type { LayerReport } from './report.js'
@@ -23,7 +30,9 @@ export async function readBack(
   layers: readonly LayerReport[],
   optimize: Optimize,
 ): Promise<ReadBackResult> {
-  const optimized = decodeModel(await optimize(encodeModel(model)))
+  const optimized = decodeModel(await optimize(encodeModel(model)), {
+    repeatedInitializers: 'keep_first',
+  })
   const reader = kernelReader(optimized)
   const read = layers.map((layer) => {
     const kernel = layer.decision === 'integer' ? reader(layer) : undefined
@@ -47,8 +56,9 @@ function isFloatKernel(kernel: string | undefined): boolean {
  * 3. otherwise a join's kernel by the node's name, to which layout changes append `_token_N`.
  */
 function kernelReader(optimized: Model): (layer: LayerReport) => string | undefined {
-  const index = indexGraph(optimized.graph)
-  const byName = new Map(optimized.graph.nodes.map((node) => [originalName(node), node]))
+  const index = indexEverywhere(optimized)
+  const nodes = [...walkNodes(optimized.graph, { subgraphs: 'visit' })]
+  const byName = new Map(nodes.map((node) => [originalName(node), node]))
   return (layer) => {
     if (layer.weight !== undefined) {
       const readers = index.consumers(layer.weight.name)
@@ -66,8 +76,32 @@ function kernelReader(optimized: Model): (layer: LayerReport) => string | undefi
   }
 }
 
+/** The main graph and the bodies in it, whose values have names of their own, as one. */
+function indexEverywhere({ graph }: Model): Pick<GraphIndex, 'consumers' | 'producer'> {
+  const indices = [...walkGraphs(graph)].map((inner) => indexGraph(inner))
+  return {
+    producer: (value) => firstOf(indices, (index) => index.producer(value)),
+    // Not the If around a body that reads the value.
+    consumers: (value) =>
+      indices.flatMap((index) =>
+        index.consumers(value).filter(({ inputs }) => inputs.includes(value)),
+      ),
+  }
+}
+
+function firstOf<Item, Found>(
+  items: readonly Item[],
+  find: (item: Item) => Found | undefined,
+): Found | undefined {
+  for (const item of items) {
+    const found = find(item)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
 /** What reads a dequantized weight; one in blocks is reshaped in between. */
-function floatReader(dequantize: Node, index: GraphIndex): Node | undefined {
+function floatReader(dequantize: Node, index: Pick<GraphIndex, 'consumers'>): Node | undefined {
   const [reader] = index.consumers(dequantize.outputs[0]!)
   return reader?.opType === 'Reshape' ? index.consumers(reader.outputs[0]!)[0] : reader
 }

@@ -4,14 +4,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { calibrate, type CalibrationStatistics, type Feeds } from '@pare/calibration'
+import type { CalibrationStatistics, CountedBatch, Feeds } from '@pare/calibration'
 import type { Model } from '@pare/graph'
 import type { SessionOptions } from '@pare/inference'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
 import { encodeModel } from '@pare/onnx'
 import { createRandom, type RuntimeTensor } from '@pare/tensor'
 
-import { observationPoints } from './observation-points.js'
+import { calibrateModel } from './bodies/calibrate-model.js'
 import type { QuantizeStaticOptions } from './options.js'
 import type { Optimize } from './read-back.js'
 
@@ -48,7 +48,16 @@ export async function calibrated(
   batches: readonly Feeds[],
   options: QuantizeStaticOptions = {},
 ): Promise<CalibrationStatistics> {
-  return calibrate({ model, points: observationPoints(model, options), runtime, batches })
+  return calibrateModel({
+    ...{ model, runtime, quantization: options },
+    read: (use) => use(countedBatches(batches)),
+  })
+}
+
+async function* countedBatches(batches: readonly Feeds[]): AsyncGenerator<CountedBatch> {
+  yield* await Promise.resolve(
+    batches.map((feeds) => ({ feeds, count: Object.values(feeds)[0]?.dims[0] ?? 1 })),
+  )
 }
 
 /** Signal to quantization noise, in decibels: 20 is usable, 40 is good for 8 bits. */

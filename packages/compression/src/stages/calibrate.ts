@@ -1,9 +1,9 @@
-import { calibrate as collect, InputWatch, type StatisticsKind } from '@pare/calibration'
-import { observationPoints } from '@pare/quantization'
+import { InputWatch, type StatisticsKind } from '@pare/calibration'
+import { calibrateModel } from '@pare/quantization'
 
 import type { StepOf } from '../recipe/recipe.js'
-import { withCalibrationBatches } from './calibration-batches.js'
-import { assessDataQuality, watched } from './data-quality.js'
+import { calibrationReader } from './calibration-batches.js'
+import { assessDataQuality, watchedOnce } from './data-quality.js'
 import type { StageContext, StageResult } from './stage.js'
 import { readModel, writeJson } from './stage-files.js'
 
@@ -13,8 +13,9 @@ type Params = Pick<StepOf<'quantize_static'>['calibration'], 'samples' | 'stop_b
 
 /**
  * Runs the prepared model over the data and records the range of every value that could be
- * quantized, or its distribution where the method needs that. It observes the points of the default
- * options, which serve every other choice, so that jobs with different options share them.
+ * quantized, in branches of If too, or its distribution where the method needs that. It observes the
+ * points of the default options, which serve every other choice, so that jobs with different options
+ * share them.
  *
  * Inputs `model`, `calibration`, and `validation` where its data shall be compared; params `kind`,
  * and `samples` and `stop_below_drift` as the step's. Outputs `statistics`, and `data_quality`: what
@@ -23,22 +24,21 @@ type Params = Pick<StepOf<'quantize_static'>['calibration'], 'samples' | 'stop_b
 export async function calibrate(context: StageContext): Promise<StageResult> {
   const { kind, samples, stop_below_drift: stopBelowDrift } = context.params as unknown as Params
   const model = await readModel(context, 'model')
-  const points = observationPoints(model)
   const inputs = new InputWatch()
-  const statistics = await withCalibrationBatches(context, { model, samples }, (batches, total) =>
-    collect({
-      model,
-      points,
-      runtime: context.runtime,
-      batches: watched(batches, inputs),
-      kind,
-      stopBelowDrift,
-      threads: context.threads,
-      device: context.device,
-      onProgress: ({ samples: done }) =>
-        context.onProgress({ done: Math.min(done, total), total, unit: 'samples' }),
+  let total = samples
+  const watchOnce = watchedOnce(inputs)
+  const statistics = await calibrateModel({
+    ...{ model, kind, stopBelowDrift },
+    read: calibrationReader(context, { model, samples }, (batches, count) => {
+      total = count
+      return watchOnce(batches)
     }),
-  )
+    runtime: context.runtime,
+    threads: context.threads,
+    device: context.device,
+    onProgress: ({ samples: done }) =>
+      context.onProgress({ done: Math.min(done, total), total, unit: 'samples' }),
+  })
   const quality = await assessDataQuality(context, { model, inputs, statistics })
   return {
     outputs: [
@@ -46,7 +46,7 @@ export async function calibrate(context: StageContext): Promise<StageResult> {
       await writeJson(context, 'data_quality', quality),
     ],
     metrics: {
-      ...{ kind, samples: statistics.samples, values: points.length },
+      ...{ kind, samples: statistics.samples, values: Object.keys(statistics.tensors).length },
       data_diagnostics: quality.diagnostics.length,
     },
   }

@@ -1,9 +1,18 @@
 import { calibrationBatchSize } from '@pare/calibration'
 import type { Batch } from '@pare/datasets'
 import type { Model } from '@pare/graph'
+import type { CalibrateModelOptions } from '@pare/quantization'
 
 import type { StageContext } from './stage.js'
 import { bindDataset, openStageData } from './stage-data.js'
+
+export interface CalibrationPart {
+  readonly model: Model
+  readonly samples: number
+  readonly role?: string
+  /** Where the model does not insist on another; default the fastest. */
+  readonly batchSize?: number
+}
 
 /**
  * Hands the first `samples` of the input `calibration` (or `role`) to `use`, in batches, with the number there
@@ -15,7 +24,8 @@ export async function withCalibrationBatches<Result>(
     model,
     samples,
     role = 'calibration',
-  }: { readonly model: Model; readonly samples: number; readonly role?: string },
+    batchSize = calibrationBatchSize(model),
+  }: CalibrationPart,
   use: (batches: AsyncIterable<Batch>, samples: number) => Promise<Result>,
 ): Promise<Result> {
   const { dataset, close } = await openStageData(context, role)
@@ -24,7 +34,7 @@ export async function withCalibrationBatches<Result>(
     const limit = Math.min(samples, dataset.samples)
     const batches = dataset.batches({
       inputs,
-      batchSize: fixedBatchSize ?? calibrationBatchSize(model),
+      batchSize: fixedBatchSize ?? batchSize,
       limit,
       remainder: fixedBatchSize === null ? 'keep' : 'pad',
     })
@@ -32,4 +42,18 @@ export async function withCalibrationBatches<Result>(
   } finally {
     await close()
   }
+}
+
+/** The same for `calibrateModel`; `onPass` is told of each reading and may put something in between. */
+export function calibrationReader(
+  context: StageContext,
+  part: CalibrationPart,
+  onPass: (batches: AsyncIterable<Batch>, samples: number) => AsyncIterable<Batch> = (all) => all,
+): CalibrateModelOptions['read'] {
+  return (use, { single }) =>
+    withCalibrationBatches(
+      context,
+      { ...part, ...(single ? { batchSize: 1 } : {}) },
+      (batches, samples) => use(onPass(batches, samples), samples),
+    )
 }

@@ -11,7 +11,7 @@ import {
   rangeDrift,
 } from '@pare/calibration'
 import type { Batch } from '@pare/datasets'
-import type { Model } from '@pare/graph'
+import { definedValues, type Model } from '@pare/graph'
 
 import { withCalibrationBatches } from './calibration-batches.js'
 import type { StageContext } from './stage.js'
@@ -33,7 +33,8 @@ export async function assessDataQuality(
   context: StageContext,
   calibrated: Calibrated,
 ): Promise<DataQuality> {
-  const { model, statistics } = calibrated
+  const { model } = calibrated
+  const statistics = ofMainGraph(model, calibrated.statistics)
   const ranks = new Map(Object.entries(statistics.tensors).map(([name, { rank }]) => [name, rank]))
   const fed = new Set(model.graph.inputs.map(({ name }) => name))
   const deadChannels = await withCalibrationBatches(
@@ -47,7 +48,7 @@ export async function assessDataQuality(
         device: context.device,
       }),
   )
-  const more = await driftToValidation(context, calibrated)
+  const more = await driftToValidation(context, { ...calibrated, statistics })
   return assessData({ ...calibrated, deadChannels, more })
 }
 
@@ -64,27 +65,45 @@ async function driftToValidation(
   await withCalibrationBatches(context, { ...data, samples: DRIFT_SAMPLES }, async (batches) => {
     for await (const batch of batches) watch.add(batch)
   })
+  const drift = inputDrift(inputs.summaries(), watch.summaries())
+  const points = Object.keys(statistics.tensors)
+  if (points.length === 0) return drift
   const other = await withCalibrationBatches(
     context,
     { ...data, samples: DRIFT_RUN_SAMPLES },
     (batches) =>
       calibrate({
-        ...{ model, batches, points: Object.keys(statistics.tensors) },
+        ...{ model, batches, points },
         runtime: context.runtime,
         threads: context.threads,
         device: context.device,
       }),
   )
-  return [...inputDrift(inputs.summaries(), watch.summaries()), ...rangeDrift(statistics, other)]
+  return [...drift, ...rangeDrift(statistics, other)]
 }
 
-/** The batches, each seen by `watch` on its way. */
-export async function* watched(
-  batches: AsyncIterable<Batch>,
+/** The batches of the first reading, each seen by `watch` on its way; further readings as they are. */
+export function watchedOnce(
   watch: InputWatch,
-): AsyncGenerator<Batch> {
+): (batches: AsyncIterable<Batch>) => AsyncIterable<Batch> {
+  let isFirst = true
+  return (batches) => {
+    const found = isFirst ? watched(batches, watch) : batches
+    isFirst = false
+    return found
+  }
+}
+
+async function* watched(batches: AsyncIterable<Batch>, watch: InputWatch): AsyncGenerator<Batch> {
   for await (const batch of batches) {
     watch.add(batch)
     yield batch
   }
+}
+
+/** Without what is in branches, which does not leave the model. */
+function ofMainGraph({ graph }: Model, statistics: CalibrationStatistics): CalibrationStatistics {
+  const own = new Set(definedValues(graph))
+  const tensors = Object.entries(statistics.tensors).filter(([name]) => own.has(name))
+  return { ...statistics, tensors: Object.fromEntries(tensors) }
 }

@@ -1,10 +1,10 @@
 import type { CalibrationStatistics } from '@pare/calibration'
-import { calibrate, parseStatistics, STATISTICS_OF_METHOD, withRangesOf } from '@pare/calibration'
+import { parseStatistics, STATISTICS_OF_METHOD, withRangesOf } from '@pare/calibration'
 import { countMacs } from '@pare/evaluation'
 import type { Model } from '@pare/graph'
 import {
+  calibrateModel,
   chooseTechniques,
-  observationPoints,
   type QuantizeStaticOptions,
   searchStatic,
   type TargetIsa,
@@ -12,7 +12,7 @@ import {
 
 import { type IntegerStep, isInteger } from '../recipe/contradictions.js'
 import type { StepOf } from '../recipe/recipe.js'
-import { withCalibrationBatches } from './calibration-batches.js'
+import { calibrationReader } from './calibration-batches.js'
 import { calibrationSource } from './calibration-source.js'
 import { candidateJudge, type Judging } from './candidate-judge.js'
 import { optimizeWith } from './optimize-model.js'
@@ -49,7 +49,8 @@ export async function quantizeStatic(context: StageContext): Promise<StageResult
     options: toOptions(params),
     optimize: optimizeWith(context),
     source: calibrationSource(context, { model, samples }),
-    recalibrate: (changed) => recalibrate(context, params, changed),
+    recalibrate: (changed, part = samples) =>
+      recalibrate(context, params, { model: changed, samples: Math.min(part, samples) }),
     techniques: chooseTechniques({
       equalization: params.equalization,
       smoothQuant: params.smooth_quant,
@@ -86,25 +87,20 @@ function chooseRanges(params: Params, statistics: CalibrationStatistics): Calibr
   return withRangesOf(statistics, method, { percentile, movingAverageConstant, symmetric })
 }
 
-/** Ranges of a changed model, from the same data by the same method. */
+/** Ranges of a changed model, from the first `samples` by the same method. */
 async function recalibrate(
   context: StageContext,
   params: Params,
-  model: Model,
+  { model, samples }: { readonly model: Model; readonly samples: number },
 ): Promise<CalibrationStatistics> {
-  const { method, samples, stop_below_drift: stopBelowDrift } = params.calibration
-  const statistics = await withCalibrationBatches(context, { model, samples }, (batches) =>
-    calibrate({
-      model,
-      points: observationPoints(model),
-      runtime: context.runtime,
-      batches,
-      kind: STATISTICS_OF_METHOD[method],
-      stopBelowDrift,
-      threads: context.threads,
-      device: context.device,
-    }),
-  )
+  const { method, stop_below_drift: stopBelowDrift } = params.calibration
+  const statistics = await calibrateModel({
+    ...{ model, stopBelowDrift, kind: STATISTICS_OF_METHOD[method] },
+    read: calibrationReader(context, { model, samples }),
+    runtime: context.runtime,
+    threads: context.threads,
+    device: context.device,
+  })
   return chooseRanges(params, statistics)
 }
 

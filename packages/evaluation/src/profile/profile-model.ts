@@ -84,7 +84,10 @@ export async function profileModel(request: ProfileRequest): Promise<ModelProfil
     for (let run = 0; run < runs; run++) await profiled.run(feeds)
   })
   if (written === null) return null
-  const optimized = written.optimized === null ? null : decodeModel(written.optimized)
+  const optimized =
+    written.optimized === null
+      ? null
+      : decodeModel(written.optimized, { repeatedInitializers: 'keep_first' })
   const kernels = timedKernels(written.events, optimized, WARM_UP_RUNS)
   return describe(kernels, computedNodes(kernels, request), runs)
 }

@@ -304,6 +304,30 @@ describe('a field that onnx.proto does not have', () => {
   })
 })
 
+describe('an initializer that a graph has twice', () => {
+  const twice = message((w) =>
+    w.message(7, (g) => {
+      for (const value of [1, 2]) {
+        g.message(5, (t) => {
+          t.text(8, 'w')
+          t.integer(2, 7)
+          t.integer(7, value)
+        })
+      }
+    }),
+  )
+
+  it('is refused', () => {
+    expect(() => decodeModel(twice)).toThrow(coded('duplicate_name', 'graph'))
+  })
+
+  it('counts once on request', () => {
+    const { graph } = decodeModel(twice, { repeatedInitializers: 'keep_first' })
+    expect([...graph.initializers.keys()]).toEqual(['w'])
+    expect([...toNumbers(graph.initializers.get('w')!)]).toEqual([1n])
+  })
+})
+
 it('a field of the wrong wire type is refused', () => {
   const file = withNode((w) => w.integer(4, 1))
   expect(() => decodeModel(file)).toThrow(coded('wire_type_mismatch', 'graph.node[0]'))

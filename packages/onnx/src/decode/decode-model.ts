@@ -24,6 +24,12 @@ export interface DecodeOptions {
    * the model means, so `reject` (default) throws `unknown_field`; `drop` loses it.
    */
   readonly unknownFields?: 'reject' | 'drop'
+  /**
+   * What to do with an initializer whose name its graph already has. onnxruntime 1.30 writes those of
+   * bodies twice, with the same value, where weights go to a file beside its optimized graph: whoever
+   * reads that says `keep_first`. Default `reject`, which throws `duplicate_name`.
+   */
+  readonly repeatedInitializers?: 'reject' | 'keep_first'
 }
 
 /**
@@ -34,7 +40,10 @@ export interface DecodeOptions {
  */
 export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
   if (bytes.length === 0) throw scanErrors.not_onnx('the file is empty')
-  const reader = new WireReader(bytes, { dropUnknown: options.unknownFields === 'drop' })
+  const reader = new WireReader(bytes, {
+    dropUnknown: options.unknownFields === 'drop',
+    allowsRepeats: options.repeatedInitializers === 'keep_first',
+  })
   try {
     return readModel(reader)
   } catch (error) {

@@ -70,6 +70,7 @@ export function readGraph(reader: WireReader): Graph {
 function addInitializer(reader: WireReader, initializers: Map<string, Tensor>): void {
   const { name = '', ...tensor } = reader.message('initializer', initializers.size, readTensor)
   if (initializers.has(name)) {
+    if (reader.allowsRepeats) return
     throw scanErrors.duplicate_name(`${reader.place()}: two initializers are named "${name}"`)
   }
   initializers.set(name, tensor)

@@ -18,10 +18,17 @@ export interface Range {
   readonly end: number
 }
 
+export interface WireReaderOptions {
+  readonly dropUnknown?: boolean
+  /** Whether an initializer that a graph has twice counts once. */
+  readonly allowsRepeats?: boolean
+}
+
 export class WireReader {
   readonly bytes: Uint8Array
   /** Number of the field that `next` found. */
   field = 0
+  readonly allowsRepeats: boolean
   private readonly view: DataView
   private readonly dropUnknown: boolean
   private wire = 0
@@ -33,12 +40,13 @@ export class WireReader {
   private low = 0
   private high = 0
 
-  constructor(bytes: Uint8Array, options: { readonly dropUnknown?: boolean } = {}) {
+  constructor(bytes: Uint8Array, options: WireReaderOptions = {}) {
     // A Buffer's views are Buffers: take the plain class, one shape for everyone behind.
     this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.end = bytes.length
     this.dropUnknown = options.dropUnknown ?? false
+    this.allowsRepeats = options.allowsRepeats ?? false
   }
 
   /** Moves to the next field of the message; false at its end. */

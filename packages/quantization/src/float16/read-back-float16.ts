@@ -53,7 +53,7 @@ export async function readBackFloat16(
 
 async function optimizedModel(model: Model, type: NarrowType, optimize: Optimize): Promise<Model> {
   try {
-    return decodeModel(await optimize(encodeModel(model)))
+    return decodeModel(await optimize(encodeModel(model)), { repeatedInitializers: 'keep_first' })
   } catch (cause) {
     throw errors.narrow_type_unsupported(
       `the runtime does not load the ${type} model: ${cause instanceof Error ? cause.message : String(cause)}`,
