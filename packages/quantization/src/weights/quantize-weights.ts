@@ -27,6 +27,7 @@ import {
   type QuantizeWeightsOptions,
   type ResolvedWeightsOptions,
   resolveWeightsOptions,
+  type WeightFormat,
 } from './options.js'
 import { quantizeMatrix } from './quantize-matrix.js'
 import {
@@ -125,7 +126,13 @@ function gridSpec(layer: WeightLayer, options: ResolvedWeightsOptions): GridSpec
   // 8 bits are enough for a whole channel of a convolution, and need no Reshape.
   const isChannel = layer.layout === 'conv' && bits === 8 && format === 'QDQ'
   const blockSize = isChannel ? layer.columns : options.blockSize
-  return { bits, blockSize, symmetric, scaleType: layer.weight.dataType }
+  return { bits, blockSize, symmetric, scaleType: scaleType(layer, format) }
+}
+
+/** MatMulNBits computes in float32, whatever the model does (`rewriteAsNBits`). */
+function scaleType({ layout, weight }: WeightLayer, format: WeightFormat): GridSpec['scaleType'] {
+  const isProduct = layout === 'kn' || layout === 'nk'
+  return isProduct && format === 'MatMulNBits' ? 'float32' : weight.dataType
 }
 
 /** Reasons that an error names. */

@@ -97,10 +97,10 @@ export function bytesBefore({ weight }: WeightLayer): number {
 }
 
 /** Codes, scales and zero points; the last block of a row counts in full. */
-export function bytesAfter({ rows, columns, weight }: WeightLayer, spec: GridSpec): number {
-  const { bits, blockSize, symmetric } = spec
+export function bytesAfter({ rows, columns }: WeightLayer, spec: GridSpec): number {
+  const { bits, blockSize, symmetric, scaleType } = spec
   const blocks = Math.ceil(columns / blockSize)
   const codes = Math.ceil((Math.min(blocks * blockSize, columns + blockSize) * bits) / 8)
   const zeroPoints = symmetric ? 0 : Math.ceil((blocks * bits) / 8)
-  return rows * (codes + blocks * sizeOf(weight.dataType) + zeroPoints)
+  return rows * (codes + blocks * sizeOf(scaleType) + zeroPoints)
 }

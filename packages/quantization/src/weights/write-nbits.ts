@@ -8,14 +8,14 @@ import {
   type NodeSpec,
 } from '@pare/graph'
 import { channelVector } from '@pare/passes'
-import { type Tensor, tensorFromFloats } from '@pare/tensor'
+import { type Tensor, tensorFromFloat32, tensorFromFloats, toFloat32 } from '@pare/tensor'
 
 import { declareOutputs } from '../microsoft-ops.js'
 import type { QuantizedMatrix } from './block-grid.js'
 import { stays, type StaysUnquantized } from './decision.js'
 import type { WeightLayer } from './find-layers.js'
 import { packNBits } from './pack-nbits.js'
-import { codesTensor } from './write-qdq.js'
+import { castNode, codesTensor } from './write-qdq.js'
 
 const MICROSOFT = 'com.microsoft'
 
@@ -26,21 +26,14 @@ export interface WrittenMatrix {
   readonly zeroPoints: string
 }
 
-export function writePacked(
-  editor: GraphEditor,
-  matrix: QuantizedMatrix,
-  layer: WeightLayer,
-): WrittenMatrix {
+export function writePacked(editor: GraphEditor, matrix: QuantizedMatrix): WrittenMatrix {
   const { rows, blocks, scales, spec } = matrix
   const { weight, zeroPoints } = packNBits(matrix)
   const packedWidth = (spec.blockSize * spec.bits) / 8
   const zeroDims = [rows, Math.ceil((blocks * spec.bits) / 8)]
   return {
     weight: editor.addInitializer('w', bytesTensor([rows, blocks, packedWidth], weight)),
-    scales: editor.addInitializer(
-      's',
-      tensorFromFloats(layer.weight.dataType, [rows, blocks], scales),
-    ),
+    scales: editor.addInitializer('s', tensorFromFloats(spec.scaleType, [rows, blocks], scales)),
     zeroPoints:
       zeroPoints === undefined ? '' : editor.addInitializer('z', bytesTensor(zeroDims, zeroPoints)),
   }
@@ -64,6 +57,11 @@ export function gemmObstacle({ node, index }: WeightLayer): StaysUnquantized | u
     : stays('gemm_form', 'its beta scales a bias that is computed')
 }
 
+/**
+ * A float16 layer multiplies in float32. onnxruntime has few float16 kernels, and turns a MatMulNBits
+ * between operators without one into float32 by casting its scales; where it does not fold these Casts
+ * (below level `extended`, and in bodies), its int8 kernel takes the scales for zeros.
+ */
 export function rewriteAsNBits(
   editor: GraphEditor,
   {
@@ -84,12 +82,16 @@ export function rewriteAsNBits(
   const bias = node.opType === 'Gemm' ? (node.inputs[2] ?? '') : ''
   const output = (follower?.add ?? node).outputs[0]!
   const product = bias !== '' && vector === '' ? editor.uniqueName('y') : output
+  const isNarrow = layer.weight.dataType === 'float16'
+  const [x, y] = isNarrow
+    ? [editor.uniqueName('wide'), editor.uniqueName('wide')]
+    : [layer.input, product]
   const multiply: NodeSpec = {
     opType: 'MatMulNBits',
     domain: MICROSOFT,
     name: node.name,
-    inputs: trimmed([layer.input, written.weight, written.scales, written.zeroPoints, '', vector]),
-    outputs: [product],
+    inputs: trimmed([x, written.weight, written.scales, written.zeroPoints, '', vector]),
+    outputs: [y],
     attributes: {
       K: attr.int(matrix.columns),
       N: attr.int(matrix.rows),
@@ -99,9 +101,13 @@ export function rewriteAsNBits(
     },
   }
   if (follower !== undefined) editor.removeNode(follower.add)
-  if (product === output) editor.replaceNode(node, multiply)
-  else editor.replaceNode(node, [multiply, { opType: 'Add', inputs: [product, bias] }])
-  declareOutputs(editor, [product], layer.weight.dataType)
+  editor.replaceNode(node, [
+    ...(isNarrow ? [castNode(layer.input, x, 'float32')] : []),
+    multiply,
+    ...(isNarrow ? [castNode(y, product, 'float16')] : []),
+    ...(product === output ? [] : [{ opType: 'Add', inputs: [product, bias], outputs: [output] }]),
+  ])
+  declareOutputs(editor, [y])
 }
 
 /** The constant that an Add puts on each output of a MatMul, which nobody else reads. */
@@ -119,18 +125,20 @@ function followingBias(
   const bias = add.inputs.find((input) => input !== product) ?? ''
   const tensor = editor.constant(bias)
   const isVector = tensor?.dims.length === 1 && tensor.dims[0] === rows
-  return isVector && tensor.dataType === weight.dataType ? { add, bias } : undefined
+  if (!isVector || tensor.dataType !== weight.dataType) return undefined
+  if (weight.dataType === 'float32') return { add, bias }
+  return { add, bias: editor.addInitializer('b', tensorFromFloat32([rows], toFloat32(tensor))) }
 }
 
 /** Gemm's bias, times beta, as the vector that MatMulNBits adds; '' where it is none. */
-function constantBias(editor: GraphEditor, { node, weight, rows }: WeightLayer): string {
+function constantBias(editor: GraphEditor, { node, rows }: WeightLayer): string {
   const tensor = node.opType === 'Gemm' ? editor.constant(node.inputs[2] ?? '') : undefined
   if (tensor === undefined) return ''
   const beta = floatAttribute(node, 'beta', 1)
   const vector = channelVector(tensor, rows, { axis: 1, rank: 2 })
   if (vector === undefined) return ''
   const values = Float32Array.from(vector, (value) => value * beta)
-  return editor.addInitializer('b', tensorFromFloats(weight.dataType, [rows], values))
+  return editor.addInitializer('b', tensorFromFloat32([rows], values))
 }
 
 function trimmed(inputs: readonly string[]): readonly string[] {

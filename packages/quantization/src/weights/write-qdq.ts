@@ -2,7 +2,15 @@
 // onnxruntime turns DequantizeLinear → MatMul (and Gemm without transB) into MatMulNBits when it
 // loads the model. Elsewhere the weight is expanded in each run.
 import { attr, type GraphEditor, type Node, type NodeSpec } from '@pare/graph'
-import { type DataType, pack, type Tensor, tensorFromFloats, tensorFromInts } from '@pare/tensor'
+import {
+  type DataType,
+  pack,
+  type Tensor,
+  tensorFromFloat32,
+  tensorFromFloats,
+  tensorFromInts,
+  toFloat32,
+} from '@pare/tensor'
 
 import { middle, type QuantizedMatrix, type WeightBits } from './block-grid.js'
 import type { WeightLayer } from './find-layers.js'
@@ -132,6 +140,45 @@ export function readDequantized(editor: GraphEditor, layer: WeightLayer, float: 
   const attributes = new Map(node.attributes)
   attributes.delete('transB')
   editor.updateNode(node, { attributes })
+}
+
+/** TensorProto.DataType, the `to` of Cast. */
+const CAST_TO = { float32: 1, float16: 10 } as const
+
+/** The same codes with float32 scales. */
+export function withWideScales(packed: PackedCodes): PackedCodes {
+  const tensors = packed.tensors.map((tensor) =>
+    tensor.dataType === 'float16' ? tensorFromFloat32(tensor.dims, toFloat32(tensor)) : tensor,
+  )
+  return { ...packed, tensors }
+}
+
+/**
+ * For a float16 layer in a body, with a weight that `withWideScales` was written from. onnxruntime
+ * has few float16 kernels: of a layer between operators without one it makes a float32 MatMulNBits
+ * whose scales are cast. In a body it does not fold these Casts, and the kernel for int8 takes scales
+ * that are no constants for zeros.
+ */
+export function multiplyInFloat32(editor: GraphEditor, layer: WeightLayer, weight: string): void {
+  const { node } = layer
+  const [x = '', , ...biases] = node.inputs
+  const wide = new Map([x, ...biases].map((value) => [value, editor.uniqueName('wide')]))
+  const casts = [...wide].map(([value, output]) => castNode(value, output, 'float32'))
+  const product = editor.uniqueName('wide')
+  const attributes = new Map(node.attributes)
+  if (layer.layout === 'nk') attributes.delete('transB')
+  const inputs = [wide.get(x)!, weight, ...biases.map((bias) => wide.get(bias)!)]
+  const { opType, name } = node
+  editor.replaceNode(node, [
+    ...casts,
+    { opType, name, inputs, outputs: [product], attributes },
+    castNode(product, node.outputs[0]!, 'float16'),
+  ])
+}
+
+export function castNode(input: string, output: string, to: keyof typeof CAST_TO): NodeSpec {
+  const attributes = { to: attr.int(CAST_TO[to]) }
+  return { opType: 'Cast', inputs: [input], outputs: [output], attributes }
 }
 
 /**

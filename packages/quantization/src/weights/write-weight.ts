@@ -9,10 +9,12 @@ import { rewriteAsBlockGather, rewriteAsNBits, writePacked, writeTable } from '.
 import {
   addCodes,
   insertDequantized,
+  multiplyInFloat32,
   packCodes,
   packTable,
   readDequantized,
   rewriteAsGatheredCodes,
+  withWideScales,
 } from './write-qdq.js'
 
 /** Rewrites a node in the editor of its graph. Holds the packed weight, not the matrix. */
@@ -32,7 +34,7 @@ export function writeWeight(
 ): readonly (readonly [Node, Rewrite])[] {
   const rewrite =
     options.format === 'QDQ'
-      ? writeQdq(quantized, layers[0]!)
+      ? writeQdq(main, quantized, layers[0]!)
       : writeMicrosoft(main, quantized, { layer: layers[0]!, ...options })
   return layers.map((layer) => [layer.node, (editor) => rewrite(editor, layer)])
 }
@@ -50,11 +52,11 @@ function writeMicrosoft(
     const written = writeTable(main, matrix, first)
     return (editor, layer) => rewriteAsBlockGather(editor, layer, written, quantized)
   }
-  const written = writePacked(main, matrix, first)
+  const written = writePacked(main, matrix)
   return (editor, layer) => rewriteAsNBits(editor, { layer, written, quantized, accuracyLevel })
 }
 
-function writeQdq(matrix: QuantizedMatrix, first: WeightLayer): LayerRewrite {
+function writeQdq(main: GraphEditor, matrix: QuantizedMatrix, first: WeightLayer): LayerRewrite {
   const { blockSize, bits } = matrix.spec
   if (first.layout === 'table' && bits === 8) {
     const packed = packTable(matrix, first)
@@ -64,7 +66,20 @@ function writeQdq(matrix: QuantizedMatrix, first: WeightLayer): LayerRewrite {
   }
   const packed = packCodes(matrix, first)
   const float = oncePerGraph((editor, before) => insertDequantized(editor, packed, before))
-  return (editor, layer) => readDequantized(editor, layer, float(editor, layer.node))
+  if (!isNarrowProduct(first)) {
+    return (editor, layer) => readDequantized(editor, layer, float(editor, layer.node))
+  }
+  const wide = oncePerGraph((editor, before) =>
+    insertDequantized(editor, withWideScales(packed), before),
+  )
+  return (editor, layer) => {
+    if (editor === main) readDequantized(editor, layer, float(editor, layer.node))
+    else multiplyInFloat32(editor, layer, wide(editor, layer.node))
+  }
+}
+
+function isNarrowProduct({ layout, weight }: WeightLayer): boolean {
+  return (layout === 'kn' || layout === 'nk') && weight.dataType === 'float16'
 }
 
 function oncePerGraph<Value>(
