@@ -46,11 +46,20 @@ function isWeightOf(node: Node, name: string): boolean {
   return node.domain === '' && LAYERS.has(node.opType) && node.inputs.indexOf(name) < 2
 }
 
+function isTiny(value: number): boolean {
+  return value < TINY && value > -TINY && value !== 0
+}
+
+/** All weights of a model come by, nearly always in vain. */
+function hasTiny(values: Float32Array): boolean {
+  for (let i = 0; i < values.length; i++) if (isTiny(values[i]!)) return true
+  return false
+}
+
 /** Undefined where there is nothing to flush. */
 function withoutTiny({ dims, ...tensor }: Tensor): Tensor | undefined {
   const values = toFloat32({ dims, ...tensor })
-  const isTiny = (value: number) => value !== 0 && Math.abs(value) < TINY
-  if (!values.some(isTiny)) return undefined
+  if (!hasTiny(values)) return undefined
   return tensorFromFloat32(
     dims,
     values.map((value) => (isTiny(value) ? 0 : value)),

@@ -1,7 +1,7 @@
 // Weights as int8: symmetric, one scale per output channel or one for all.
 import { clamp, roundHalfToEven } from '@pare/tensor'
 
-import { type ChannelLayout, channelLayout, forEachValue } from './channels.js'
+import { type ChannelLayout, channelLayout } from './channels.js'
 import { REDUCED_INT8, SYMMETRIC_INT8 } from './integer-type.js'
 import { symmetricScale } from './params.js'
 import { type ChannelPeaks, channelPeaks, countRiskyChannels, MAX_PAIR_SUM } from './saturation.js'
@@ -45,9 +45,15 @@ export function quantizeWeight(
     return Math.max(scale, options.minScales?.[channel] ?? 0)
   })
   const data = new Int8Array(values.length)
-  forEachValue(layout, (channel, index) => {
-    data[index] = quantizeSymmetric(values[index]!, scales[channel]!)
-  })
+  let index = 0
+  for (let block = 0; block < layout.outer; block++) {
+    for (let channel = 0; channel < layout.channels; channel++) {
+      const scale = scales[channel]!
+      for (let i = 0; i < layout.inner; i++, index++) {
+        data[index] = quantizeSymmetric(values[index]!, scale)
+      }
+    }
+  }
   return { data, scales, layout, riskyChannels: countRiskyChannels(data, layout) }
 }
 

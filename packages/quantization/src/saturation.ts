@@ -4,7 +4,6 @@
 // weights of one sign have magnitudes a + b > 128. int8 activations are shifted to uint8 first, so
 // they fare no better. VNNI and ARM add in 32 bits.
 import type { ChannelLayout } from './channels.js'
-import { forEachValue } from './channels.js'
 
 /** Where the result will run, as far as integer arithmetic is concerned. */
 export const TARGET_ISAS = ['auto', 'portable', 'avx2', 'avx512', 'vnni', 'neon'] as const
@@ -39,28 +38,43 @@ export interface ChannelPeaks {
   readonly pairSum: Float64Array
 }
 
-export function channelPeaks(values: Float32Array, layout: ChannelLayout): ChannelPeaks {
-  const first = [new Float32Array(layout.channels), new Float32Array(layout.channels)] as const
-  const second = [new Float32Array(layout.channels), new Float32Array(layout.channels)] as const
-  forEachValue(layout, (channel, index) => {
-    const value = values[index]!
-    const sign = value < 0 ? 1 : 0
-    const magnitude = Math.abs(value)
-    if (magnitude > first[sign][channel]!) {
-      second[sign][channel] = first[sign][channel]!
-      first[sign][channel] = magnitude
-    } else if (magnitude > second[sign][channel]!) second[sign][channel] = magnitude
-  })
+export function channelPeaks(
+  values: Float32Array | Int8Array,
+  { channels, outer, inner }: ChannelLayout,
+): ChannelPeaks {
+  const peaks = Array.from({ length: 4 }, () => new Float32Array(channels))
+  const [up, secondUp, down, secondDown] = peaks as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ]
+  let index = 0
+  // Every weight of every candidate comes by: plain loops are three times as fast as `forEachValue`.
+  for (let block = 0; block < outer; block++) {
+    for (let channel = 0; channel < channels; channel++) {
+      for (let i = 0; i < inner; i++) {
+        const value = values[index++]!
+        if (value > secondUp[channel]!) {
+          secondUp[channel] = Math.min(value, up[channel]!)
+          if (value > up[channel]!) up[channel] = value
+        } else if (-value > secondDown[channel]!) {
+          secondDown[channel] = Math.min(-value, down[channel]!)
+          if (-value > down[channel]!) down[channel] = -value
+        }
+      }
+    }
+  }
   return {
-    absMax: first[0].map((positive, channel) => Math.max(positive, first[1][channel]!)),
-    pairSum: Float64Array.from(first[0], (positive, channel) =>
-      Math.max(positive + second[0][channel]!, first[1][channel]! + second[1][channel]!),
+    absMax: up.map((positive, channel) => Math.max(positive, down[channel]!)),
+    pairSum: Float64Array.from(up, (positive, channel) =>
+      Math.max(positive + secondUp[channel]!, down[channel]! + secondDown[channel]!),
     ),
   }
 }
 
 /** Channels of quantized weights in which some activations would saturate. */
 export function countRiskyChannels(quantized: Int8Array, layout: ChannelLayout): number {
-  const { pairSum } = channelPeaks(Float32Array.from(quantized), layout)
+  const { pairSum } = channelPeaks(quantized, layout)
   return pairSum.reduce((count, sum) => count + (sum > MAX_PAIR_SUM ? 1 : 0), 0)
 }

@@ -65,7 +65,7 @@ const SETTLED = 2e-3
 export function equalizeLayers(model: Model, options: EqualizeOptions = {}): EqualizeResult {
   const graph = channelGraph(model, options)
   const layers = scaledLayers(graph)
-  const maxScale = options.maxScale ?? DEFAULT_MAX_SCALE
+  const { maxScale = DEFAULT_MAX_SCALE, minSpread = 1 } = options
   const spaces = sharedSpaces(graph, layers)
   const scales = new Float64Array(graph.ids.size).fill(1)
   for (let sweep = 0; sweep < MAX_SWEEPS; sweep++) {
@@ -74,10 +74,12 @@ export function equalizeLayers(model: Model, options: EqualizeOptions = {}): Equ
       change = Math.max(change, balance(space, scales, maxScale))
     }
     if (change <= SETTLED) break
+    // Half the way, in logarithms, is gone in the first sweep: the square is as far as it may get.
+    if (sweep === 0 && spreadOf(pairsIn(spaces, scales)) ** 2 < minSpread) break
   }
-  const pairs = spaces.flatMap((space) => pairsOf(space, scales))
+  const pairs = pairsIn(spaces, scales)
   const diagnostics = diagnose(graph)
-  if (pairs.length === 0 || spreadOf(pairs) < (options.minSpread ?? 1)) {
+  if (pairs.length === 0 || spreadOf(pairs) < minSpread) {
     return { model, pairs, diagnostics }
   }
   const editor = editGraph(model)
@@ -155,6 +157,10 @@ function balance(
     change = Math.max(change, Math.abs(limited / before - 1))
   }
   return change
+}
+
+function pairsIn(spaces: readonly Space[], scales: ChannelScales): readonly EqualizedPair[] {
+  return spaces.flatMap((space) => pairsOf(space, scales))
 }
 
 function pairsOf(space: Space, scales: ChannelScales): readonly EqualizedPair[] {
