@@ -19,9 +19,12 @@ export interface DeadChannelOptions extends WatchOptions {
   readonly batches: AsyncIterable<Feeds | CountedBatch> | Iterable<Feeds | CountedBatch>
 }
 
+/** Values fed to the inputs after which no further batch is needed: large images show all in a few. */
+const ENOUGH_VALUES = 2 ** 20
+
 /**
  * The channels of each point that have one value in all of the batches; onnxruntime reduces, so little
- * leaves the session. It stops early when every channel has moved. Channels are axis 1 of convolutions'
+ * leaves the session. It stops early when every channel has moved, or a million values were fed. Channels are axis 1 of convolutions'
  * outputs (four dimensions and more), else the last axis.
  */
 export async function findDeadChannels(
@@ -32,11 +35,13 @@ export async function findDeadChannels(
   const session = await openSession(options, channelEnds(options.model, points, options.ranks))
   const ends = new Map<string, ChannelEnds>()
   let samples = 0
+  let fed = 0
   try {
     for await (const batch of options.batches) {
       const { feeds, count } = counted(batch)
       const results = await session.run(feeds)
       samples += count
+      fed += Object.values(feeds).reduce((sum, { data }) => sum + data.length, 0)
       for (const [i, point] of points.entries()) {
         const [low, high] = [results[`${MIN}${i}`]!, results[`${MAX}${i}`]!]
         if (!(low.data instanceof Float32Array && high.data instanceof Float32Array)) continue
@@ -44,7 +49,7 @@ export async function findDeadChannels(
         if (known === undefined) ends.set(point, new ChannelEnds(low.data, high.data))
         else known.widen(low.data, high.data)
       }
-      if (![...ends.values()].some(({ dead }) => dead > 0)) break
+      if (fed >= ENOUGH_VALUES || ![...ends.values()].some(({ dead }) => dead > 0)) break
     }
   } finally {
     await session.release()

@@ -18,6 +18,7 @@ import type { StageContext } from './stage.js'
 
 /** Enough to see whether a channel moves at all. */
 const DEAD_CHANNEL_SAMPLES = 64
+const DEAD_CHANNEL_BATCH = 8
 /** Of the validation data: its inputs are read, and the model is run on fewer of them. */
 const DRIFT_SAMPLES = 256
 const DRIFT_RUN_SAMPLES = 64
@@ -39,7 +40,11 @@ export async function assessDataQuality(
   const fed = new Set(model.graph.inputs.map(({ name }) => name))
   const deadChannels = await withCalibrationBatches(
     context,
-    { model, samples: Math.min(statistics.samples, DEAD_CHANNEL_SAMPLES) },
+    {
+      model,
+      samples: Math.min(statistics.samples, DEAD_CHANNEL_SAMPLES),
+      batchSize: DEAD_CHANNEL_BATCH,
+    },
     (batches) =>
       findDeadChannels({
         ...{ model, batches, ranks, runtime: context.runtime },
