@@ -105,6 +105,16 @@ describe('awq', () => {
     expect(awqDecibels).toBeGreaterThanOrEqual(rtn)
   })
 
+  it('inserts no Mul where clipping and fitting gain as much', async () => {
+    const even = { dataType: 'float32', dims: [40, K], data: correlatedInputs(40, K, 2) } as const
+    const built = withLayer((b) => b.node('Abs', ['x'], ['v']))
+    const points = gramPoints(built)
+    const grams = await collectGrams({ model: built, points, runtime, batches: [{ x: even }] })
+    const awq = await quantizeWeights(built, { algorithm: 'awq' }, { grams })
+    expect(opTypes(awq)).toEqual(['Abs', 'MatMulNBits'])
+    expect(awq.diagnostics).toEqual([])
+  })
+
   it.each(Object.keys(PRODUCERS))('folds the scale into %s', async (name) => {
     const built = withLayer(PRODUCERS[name]!)
     const options = { nodesToExclude: ['u', 'v'] }

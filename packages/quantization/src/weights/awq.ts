@@ -1,9 +1,10 @@
 // AWQ (Lin et al. 2023, "Activation-aware Weight Quantization"): columns of a weight that meet large
 // inputs are made larger before rounding, and their inputs smaller by as much:
 //   y = (x / s)·(s·W),   s = mean|x|^α / prominence^β normalized,
-// with α from a grid and β either 0 or 1 − α, by the error at the output.
+// with α from a grid and β either 0 or 1 − α, by the error at the output of round to nearest. The best
+// is taken where it still errs less after all that `quantizeForOutput` does, with it and without
+// it, in every layer that reads the input: much of what scaling gains clipping gains too.
 // The error is exact for the calibration data: ‖X·ΔWᵀ‖² = Σ Δw·(XᵀX)·Δwᵀ, so no data is run again.
-// s = 1 is tried too: the error is never above that of round to nearest.
 import {
   type Diagnostic,
   editGraph,
@@ -21,6 +22,7 @@ import { outputError, sampledRows } from './error.js'
 import type { WeightLayer } from './find-layers.js'
 import { foldDivision } from './fold-scale.js'
 import { type GramStatistics, type InputGram, scaleGram } from './gram-statistics.js'
+import { quantizeForOutput } from './quantize-for-output.js'
 import { quantizeRtn } from './rtn.js'
 import { weightMatrix } from './weight-matrix.js'
 
@@ -41,7 +43,7 @@ export interface AwqResult {
   readonly diagnostics: readonly Diagnostic[]
 }
 
-/** Scales weights and inputs; quantizing the weights is left to round to nearest. */
+/** Scales weights and inputs; quantizing the weights is left to `quantizeForOutput`. */
 export async function scaleForAwq(model: Model, awq: AwqInput): Promise<AwqResult> {
   const editor = editGraph(model)
   const index = indexGraph(model.graph)
@@ -60,6 +62,8 @@ export async function scaleForAwq(model: Model, awq: AwqInput): Promise<AwqResul
     if (scales === undefined) continue
     const nodes = layers.map(({ node }) => node)
     const fold = foldDivision(editor, value, scales, nodes)
+    const least = fold === undefined ? LEAST_GAIN_OF_MUL : 0
+    if (!paysOff(group, gram, { scales, least })) continue
     if (fold === undefined && !awq.insertMul) {
       diagnostics.push(note(first, 'awq_not_folded', `${value} could only be scaled by a new Mul`))
       continue
@@ -133,6 +137,28 @@ function sampled(matrix: WeightMatrix): WeightMatrix {
     values.set(matrix.values.subarray(row * columns, (row + 1) * columns), i * columns)
   }
   return { rows: rows.length, columns, values }
+}
+
+/** Of the error, where scaling takes a Mul in each run. */
+const LEAST_GAIN_OF_MUL = 0.05
+
+/** Whether scaling makes the error smaller by this share, and no layer's greater, when all is done. */
+function paysOff(
+  group: readonly GroupMember[],
+  gram: InputGram,
+  { scales, least }: { readonly scales: Float32Array; readonly least: number },
+): boolean {
+  const scaledGram = scaleGram(gram, scales).gram
+  const errors = group.map(({ matrix, spec }) => {
+    const scaled = timesColumns(matrix, scales, 1)
+    return {
+      before: quantizeForOutput(matrix, spec, gram.gram).error,
+      after: quantizeForOutput(scaled, spec, scaledGram).error,
+    }
+  })
+  const shares = errors.map(({ before, after }) => (before === 0 ? 1 : after / before))
+  const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length
+  return mean < 1 - least && shares.every((share) => share <= 1)
 }
 
 /** Undefined: no scaling is best. */

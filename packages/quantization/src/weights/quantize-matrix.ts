@@ -1,11 +1,10 @@
 // One weight, by the algorithm that was asked for or, with a reason, by round to nearest.
-import { dequantize, type GridSpec, type QuantizedMatrix, type WeightMatrix } from './block-grid.js'
-import { outputError } from './error.js'
+import type { GridSpec, QuantizedMatrix, WeightMatrix } from './block-grid.js'
 import { quantizeGptq } from './gptq.js'
 import type { InputGram } from './gram-statistics.js'
 import { quantizeHqq } from './hqq.js'
 import type { ResolvedWeightsOptions, WeightAlgorithm } from './options.js'
-import { quantizeClipped } from './quantize-clipped.js'
+import { quantizeForOutput } from './quantize-for-output.js'
 import { quantizeRtn } from './rtn.js'
 
 export interface QuantizedBy {
@@ -38,7 +37,7 @@ export function quantizeMatrix(
       return { quantized: quantizeHqq(matrix, spec), algorithm: 'hqq' }
     case 'awq':
       if (gram === undefined) return byRtn('there are no statistics of its input')
-      return { quantized: better(matrix, spec, gram), algorithm: 'awq' }
+      return { quantized: quantizeForOutput(matrix, spec, gram.gram).quantized, algorithm: 'awq' }
     case 'gptq': {
       if (gram === undefined) return byRtn('there are no statistics of its input')
       const quantized = quantizeGptq(matrix, spec, { gram: gram.gram, ...options })
@@ -46,12 +45,4 @@ export function quantizeMatrix(
       return { quantized, algorithm: 'gptq' }
     }
   }
-}
-
-/** Clipped or not, whichever errs less at the output: blocks are clipped without seeing each other. */
-function better(matrix: WeightMatrix, spec: GridSpec, { gram }: InputGram): QuantizedMatrix {
-  const error = (quantized: QuantizedMatrix) =>
-    outputError(matrix, dequantize(quantized), gram).error
-  const [clipped, plain] = [quantizeClipped(matrix, spec, gram), quantizeRtn(matrix, spec)]
-  return error(clipped) < error(plain) ? clipped : plain
 }
