@@ -2,6 +2,7 @@
 // computed inside the session, so that [B, k, k] leaves it, whatever the number of samples. The
 // columns of a convolution are its patches, cut out by a convolution with one-hot kernels: it has
 // the layer's own strides, pads and dilations.
+import { rowsOf } from '@pare/calibration'
 import {
   attr,
   editGraph,
@@ -65,7 +66,7 @@ export async function collectLayerGrams(
       signal?.throwIfAborted()
       const results = await session.run(feeds)
       outputs.forEach((names, i) => addBatch(sums[i]!, names, results))
-      seen += Object.values(feeds)[0]?.dims[0] ?? 1
+      seen += rowsOf(feeds)
       input.onSamples(seen)
     }
   } finally {

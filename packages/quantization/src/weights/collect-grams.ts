@@ -1,6 +1,6 @@
 // One pass over the data for all layers: XᵀX of every layer's input is computed inside the session,
 // so that only [K, K] leaves it, whatever the number of samples.
-import type { Feeds } from '@pare/calibration'
+import { type Feeds, rowsOf } from '@pare/calibration'
 import { attr, editGraph, type GraphEditor, type Model, onnxOpset } from '@pare/graph'
 import type { InferenceRuntime, InferenceSession } from '@pare/inference'
 import { encodeModel } from '@pare/onnx'
@@ -66,7 +66,7 @@ export async function collectGrams(options: CollectGramsOptions): Promise<GramSt
     for await (const feeds of batches) {
       options.signal?.throwIfAborted()
       await addBatch(session, feeds, { sums, outputs: instrumented.outputs })
-      samples += Object.values(feeds)[0]?.dims[0] ?? 1
+      samples += rowsOf(feeds)
       options.onProgress?.({ samples })
     }
   } finally {
