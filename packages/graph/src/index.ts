@@ -15,6 +15,7 @@ export {
 } from './attributes.js'
 export { checkModel, findModelFaults, type ModelFault } from './check-model.js'
 export { errors } from './errors.js'
+export { firstOf } from './first-of.js'
 export { editGraph, GraphEditor, type NodeSpec, type ReplaceUsesOptions } from './graph-editor.js'
 export { type GraphIndex, indexGraph, readValues, type StaticGraphIndex } from './graph-index.js'
 export { mapTensors, type TensorChange, type TensorPlace, tensorsOf } from './map-tensors.js'

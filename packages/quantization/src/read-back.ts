@@ -1,6 +1,7 @@
 // Reading back what onnxruntime made of a quantized model. Q/DQ that did not become an integer
 // kernel is pure cost: the layer computes in float and converts on top.
 import {
+  firstOf,
   type GraphIndex,
   indexGraph,
   type Model,
@@ -87,17 +88,6 @@ function indexEverywhere({ graph }: Model): Pick<GraphIndex, 'consumers' | 'prod
         index.consumers(value).filter(({ inputs }) => inputs.includes(value)),
       ),
   }
-}
-
-function firstOf<Item, Found>(
-  items: readonly Item[],
-  find: (item: Item) => Found | undefined,
-): Found | undefined {
-  for (const item of items) {
-    const found = find(item)
-    if (found !== undefined) return found
-  }
-  return undefined
 }
 
 /** What reads a dequantized weight; one in blocks is reshaped in between. */

@@ -1,5 +1,6 @@
 // The rows of the layer table: what the quantize stage decided, joined with what was measured.
 import type { EvaluationResult, KernelProfile, ModelProfile } from '@pare/evaluation'
+import { firstOf } from '@pare/graph'
 
 import { isRecord } from '../recipe/parse-recipe.js'
 import type { JsonObject } from '../stages/stage.js'
@@ -93,17 +94,6 @@ function saturationRisk({ weight }: JsonObject): LayerRow['saturation_risk'] {
   if (!isRecord(weight)) return null
   const { saturationRisk: channels, channels: of } = weight
   return typeof channels === 'number' && typeof of === 'number' ? { channels, of } : null
-}
-
-function firstOf<Found>(
-  names: readonly string[],
-  find: (name: string) => Found | undefined,
-): Found | undefined {
-  for (const name of names) {
-    const found = find(name)
-    if (found !== undefined) return found
-  }
-  return undefined
 }
 
 function text(value: unknown): string {

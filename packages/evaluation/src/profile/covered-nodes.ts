@@ -1,7 +1,7 @@
 // Which nodes of a file a kernel of the runtime computes. The runtime fuses, renames and adds nodes,
 // but a kernel writes some value of the file, or is named after one, or reads a weight of the file: it
 // computes that value, and all that leads to it and that no earlier kernel has computed.
-import { type Graph, type Node, nodeLabel, readValues, walkNodes } from '@pare/graph'
+import { firstOf, type Graph, type Node, nodeLabel, readValues, walkNodes } from '@pare/graph'
 
 import { opFamily } from './op-family.js'
 
@@ -39,17 +39,6 @@ export function coveredNodes(
     const claimed = claim(roots, producer, computed)
     return claimed.sort((a, b) => position.get(a)! - position.get(b)!)
   })
-}
-
-function firstOf<Found>(
-  names: readonly string[],
-  find: (name: string) => Found | undefined,
-): Found | undefined {
-  for (const name of names) {
-    const found = find(name)
-    if (found !== undefined) return found
-  }
-  return undefined
 }
 
 /** A name as the runtime has it, then as the file may have it. */
