@@ -7,6 +7,7 @@ import { availableDevices, type InferenceRuntime, withSessionDefaults } from '@p
 
 import { workerErrors } from '../errors.js'
 import { type FromEngine, isToEngine, type StartMessage, toFailure } from './protocol.js'
+import { sourceStack } from './source-stack.js'
 
 export interface EngineDeps {
   readonly stageFunctions: Readonly<Record<string, StageFunction>>
@@ -89,7 +90,7 @@ function send(message: FromEngine): void {
 function asCoded(thrown: unknown): CodedError {
   if (thrown instanceof CodedError) return thrown
   const error = coerceError(thrown)
-  process.stderr.write(`${error.stack ?? error.message}\n`)
+  process.stderr.write(`${sourceStack(error.stack ?? error.message)}\n`)
   return workerErrors.stage_failed_unexpectedly('the stage ended with an unexpected error', {
     details: { error: error.name },
   })
