@@ -278,6 +278,24 @@ describe('ranges', () => {
     expect(clamped.layers[1]).toMatchObject({ decision: 'float16' })
   })
 
+  it('keep a layer float32 whose weight is too small', async () => {
+    const original = matMul()
+      .floats('tiny', [8, 8], weights(3, 2e-7))
+      .node('MatMul', ['m', 'tiny'], ['t'])
+      .floats('large', [], [1e6])
+      .node('Mul', ['t', 'large'], ['y'])
+      .output('y')
+      .build()
+    const { layers } = await equivalent(original)
+    expect(layers[1]).toMatchObject({
+      decision: 'float32',
+      reason: 'weight_out_of_range',
+      message: 'its weight "tiny" is too small for float16',
+    })
+    const clamped = convertFloat16(original, { overflow: 'clamp' })
+    expect(clamped.layers[1]).toMatchObject({ decision: 'float16' })
+  })
+
   it('keep what calibration saw beyond the range float32, with headroom', async () => {
     const original = matMul()
       .floats('up', [], [60_000])

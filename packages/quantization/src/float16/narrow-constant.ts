@@ -106,3 +106,22 @@ export function constantOverflow(
   }
   return greatest === 0 ? undefined : new Float32Array(Uint32Array.of(greatest).buffer)[0]
 }
+
+/** Share of a constant's energy that rounding to subnormal values may take: 30 dB are left. */
+const MOST_LOST = 1e-3
+
+/**
+ * Whether a constant is so small that the narrow type's least values are too coarse for it. Only
+ * float16 has so few exponents.
+ */
+export function isTooSmall(tensor: Tensor, type: NarrowType): boolean {
+  if (type !== 'float16') return false
+  const step = LIMITS.float16.minPositive
+  let [energy, lost] = [0, 0]
+  for (const value of toFloat32(tensor)) {
+    energy += value * value
+    // From 1024 steps on values have 11 bits.
+    if (Math.abs(value) < 1024 * step) lost += (value - Math.round(value / step) * step) ** 2
+  }
+  return lost > MOST_LOST * energy
+}

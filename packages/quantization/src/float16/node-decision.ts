@@ -10,7 +10,7 @@ import { opFacts } from '@pare/ops'
 import { elementCount } from '@pare/tensor'
 
 import type { Width } from './fewest-casts.js'
-import { constantOverflow, LIMITS } from './narrow-constant.js'
+import { constantOverflow, isTooSmall, LIMITS } from './narrow-constant.js'
 import type { ResolvedFloat16Options } from './options.js'
 import type { ScopedValue, StaysWide, WideReason } from './scope.js'
 
@@ -97,8 +97,14 @@ export function passesCounts(candidate: Candidate): boolean {
   )
 }
 
+/** What a layer multiplies with; a bias that is as small adds nothing either way. */
+function weightOf(node: Node, inputs: readonly ScopedValue[]): ScopedValue | undefined {
+  const position = opFacts(node)?.weightInput
+  return inputs.find(({ name }) => position !== undefined && name === node.inputs[position])
+}
+
 function outOfRange(
-  { inputs, outputNames, isObserved }: Candidate,
+  { node, inputs, outputNames, isObserved }: Candidate,
   { type, overflow, statistics, headroom }: ResolvedFloat16Options,
 ): StaysWide | undefined {
   for (const { name, constant } of inputs) {
@@ -107,6 +113,10 @@ function outOfRange(
     if (greatest !== undefined) {
       return stays('weight_out_of_range', `its constant "${name}" reaches ${greatest}`)
     }
+  }
+  const weight = weightOf(node, inputs)
+  if (overflow !== 'clamp' && weight?.constant !== undefined && isTooSmall(weight.constant, type)) {
+    return stays('weight_out_of_range', `its weight "${weight.name}" is too small for ${type}`)
   }
   if (!isObserved || statistics === undefined) return undefined
   const limit = LIMITS[type].max / headroom
