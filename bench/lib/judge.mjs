@@ -23,6 +23,28 @@ export async function decisionsOf(path, { validation, batchSize, decide }) {
   return decisions
 }
 
+/** 10 log₁₀ of Σx² / Σ(x − y)² over all outputs of the first samples: x of one model, y of another. */
+export async function outputSqnr(path, other, { validation, batchSize, samples }) {
+  const sessions = await Promise.all(
+    [path, other].map((file) => runtime.createSession({ path: file }, { intraOpThreads: 2 })),
+  )
+  const { dataset, close } = await openNpz(validation)
+  const { inputs } = matchDataset({ ...dataset, labels: null }, sessions[0].inputs)
+  let [signal, noise] = [0, 0]
+  for await (const { feeds } of dataset.batches({ batchSize, inputs, limit: samples })) {
+    const [expected, actual] = await Promise.all(sessions.map((session) => session.run(feeds)))
+    for (const [name, { data }] of Object.entries(expected)) {
+      for (let i = 0; i < data.length; i++) {
+        signal += data[i] ** 2
+        noise += (data[i] - actual[name].data[i]) ** 2
+      }
+    }
+  }
+  await close()
+  for (const session of sessions) await session.release()
+  return 10 * Math.log10(signal / noise)
+}
+
 /** The first sample as a model takes it. */
 export async function firstFeeds(path, validation) {
   const session = await runtime.createSession({ path })

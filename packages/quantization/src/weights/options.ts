@@ -1,4 +1,5 @@
 import { errors } from '../errors.js'
+import type { AccuracyLevel } from './accuracy-level.js'
 import { WEIGHT_BITS, type WeightBits } from './block-grid.js'
 
 export const WEIGHT_FORMATS = ['MatMulNBits', 'QDQ'] as const
@@ -26,8 +27,11 @@ export interface QuantizeWeightsOptions {
   readonly format?: WeightFormat
   /** Default `rtn`. `gptq` and `awq` need Gram matrices; other operators than MatMul and Gemm get `rtn`. */
   readonly algorithm?: WeightAlgorithm
-  /** MatMulNBits computes in: 0 or 1 float32, 4 int8 (default, and the only fast one on CPUs). */
-  readonly accuracyLevel?: 0 | 1 | 2 | 3 | 4
+  /**
+   * MatMulNBits computes in: 0 or 1 float32, 4 int8. Default `auto`: what is faster for each layer
+   * (`fasterLevel`), by the shapes that the context gives.
+   */
+  readonly accuracyLevel?: AccuracyLevel | 'auto'
   /** Default MatMul, Gemm and Gather; with QDQ also Conv. */
   readonly opTypesToQuantize?: readonly string[]
   /** Names (or first outputs) of nodes that stay as they are, e.g. the first and the last layer. */
@@ -52,7 +56,7 @@ export const WEIGHTS_DEFAULTS = {
   symmetric: false,
   format: 'MatMulNBits',
   algorithm: 'rtn',
-  accuracyLevel: 4,
+  accuracyLevel: 'auto',
   nodesToExclude: [],
   bitsByNode: {},
   damping: 0.01,
@@ -78,7 +82,7 @@ export function resolveWeightsOptions(options: QuantizeWeightsOptions): Resolved
   requireOneOf('bits', resolved.bits, WEIGHT_BITS)
   requireOneOf('algorithm', resolved.algorithm, WEIGHT_ALGORITHMS)
   requireOneOf('blockSize', resolved.blockSize, WEIGHT_BLOCK_SIZES)
-  requireOneOf('accuracyLevel', resolved.accuracyLevel, [0, 1, 2, 3, 4])
+  requireOneOf('accuracyLevel', resolved.accuracyLevel, ['auto', 0, 1, 2, 3, 4])
   for (const type of resolved.opTypesToQuantize) {
     requireOneOf('opTypesToQuantize', type, WEIGHT_OP_TYPES)
   }

@@ -1,4 +1,4 @@
-import { attr, checkModel, type Model } from '@pare/graph'
+import { attr, checkModel, intAttribute, type Model } from '@pare/graph'
 import { model, type ModelBuilder } from '@pare/graph/testing'
 import { NO_SHAPES } from '@pare/passes'
 import { encodeFloat16, type RuntimeTensor, tensorFromInts, tensorFromStored } from '@pare/tensor'
@@ -141,6 +141,18 @@ describe('quantizeWeights', () => {
       const { y } = await runModel(after, { x })
       expect([y!.dataType, y!.dims]).toEqual(['float16', [2, 24]])
     })
+  })
+
+  it.each([
+    [4, 2, 4],
+    [4, 64, undefined],
+    [8, 16, 4],
+    [8, 256, undefined],
+  ] as const)('at %i bits computes for %i rows at level %s', async (bits, rows, level) => {
+    const shapes = new Map([['x', { dataType: 'float32', dims: [1, rows, 96] } as const]])
+    const { model: packed } = await quantizeWeights(oneMatMul().build(), { bits }, { shapes })
+    const node = packed.graph.nodes.find(({ opType }) => opType === 'MatMulNBits')!
+    expect(intAttribute(node, 'accuracy_level')).toBe(level)
   })
 
   it('rounds as onnxruntime dequantizes: the result is the product with the dequantized weight', async () => {

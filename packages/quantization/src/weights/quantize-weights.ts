@@ -240,7 +240,9 @@ class WeightQuantization {
     const summary = summarize(first, { matrix, ...by, format, gram })
     for (const { node } of layers) this.summaries.set(node, summary)
     const { options } = this
-    for (const [node, rewrite] of writeWeight(this.editor, by.quantized, { layers, options })) {
+    const { shapes } = this.context
+    const rewrites = writeWeight(this.editor, by.quantized, { layers, options, shapes })
+    for (const [node, rewrite] of rewrites) {
       this.rewrites.set(node, rewrite)
     }
     if (first.layout === 'table' && format === 'QDQ' && spec.bits !== 8) {

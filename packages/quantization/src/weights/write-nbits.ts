@@ -11,6 +11,7 @@ import { channelVector } from '@pare/passes'
 import { type Tensor, tensorFromFloat32, tensorFromFloats, toFloat32 } from '@pare/tensor'
 
 import { declareOutputs } from '../microsoft-ops.js'
+import type { AccuracyLevel } from './accuracy-level.js'
 import type { QuantizedMatrix } from './block-grid.js'
 import { stays, type StaysUnquantized } from './decision.js'
 import type { WeightLayer } from './find-layers.js'
@@ -73,7 +74,7 @@ export function rewriteAsNBits(
     readonly layer: WeightLayer
     readonly written: WrittenMatrix
     readonly quantized: Pick<QuantizedMatrix, 'rows' | 'columns' | 'spec'>
-    readonly accuracyLevel: number
+    readonly accuracyLevel: AccuracyLevel
   },
 ): void {
   const { node } = layer

@@ -1,7 +1,9 @@
 // A quantized weight is packed at once; the nodes that read it, in whatever body, are rewritten when
 // all weights are there.
 import type { GraphEditor, Node } from '@pare/graph'
+import type { ValueShapes } from '@pare/passes'
 
+import { type AccuracyLevel, fasterLevel } from './accuracy-level.js'
 import type { QuantizedMatrix } from './block-grid.js'
 import type { WeightLayer } from './find-layers.js'
 import type { ResolvedWeightsOptions } from './options.js'
@@ -27,15 +29,20 @@ export function writeWeight(
   {
     layers,
     options,
+    shapes,
   }: {
     readonly layers: readonly WeightLayer[]
     readonly options: Pick<ResolvedWeightsOptions, 'format' | 'accuracyLevel'>
+    readonly shapes: ValueShapes | undefined
   },
 ): readonly (readonly [Node, Rewrite])[] {
+  const { bits } = quantized.spec
+  const levelOf = (layer: WeightLayer) =>
+    options.accuracyLevel === 'auto' ? fasterLevel(layer, bits, shapes) : options.accuracyLevel
   const rewrite =
     options.format === 'QDQ'
       ? writeQdq(main, quantized, layers[0]!)
-      : writeMicrosoft(main, quantized, { layer: layers[0]!, ...options })
+      : writeMicrosoft(main, quantized, { first: layers[0]!, levelOf })
   return layers.map((layer) => [layer.node, (editor) => rewrite(editor, layer)])
 }
 
@@ -44,7 +51,10 @@ type LayerRewrite = (editor: GraphEditor, layer: WeightLayer) => void
 function writeMicrosoft(
   main: GraphEditor,
   matrix: QuantizedMatrix,
-  { layer: first, accuracyLevel }: { readonly layer: WeightLayer; readonly accuracyLevel: number },
+  {
+    first,
+    levelOf,
+  }: { readonly first: WeightLayer; readonly levelOf: (layer: WeightLayer) => AccuracyLevel },
 ): LayerRewrite {
   const { rows, columns, spec } = matrix
   const quantized = { rows, columns, spec }
@@ -53,7 +63,8 @@ function writeMicrosoft(
     return (editor, layer) => rewriteAsBlockGather(editor, layer, written, quantized)
   }
   const written = writePacked(main, matrix)
-  return (editor, layer) => rewriteAsNBits(editor, { layer, written, quantized, accuracyLevel })
+  return (editor, layer) =>
+    rewriteAsNBits(editor, { layer, written, quantized, accuracyLevel: levelOf(layer) })
 }
 
 function writeQdq(main: GraphEditor, matrix: QuantizedMatrix, first: WeightLayer): LayerRewrite {
