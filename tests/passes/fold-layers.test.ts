@@ -232,6 +232,18 @@ describe('Gemm and MatMul', () => {
     await expectSameOutputs(before, after, { x: randomFloats([2, 3]) })
   })
 
+  it('normalizeGemm transposes the input before a constant', async () => {
+    const before = model(opset)
+      .input('x')
+      .floats('w', [5, 4], numbers([5, 4], 1))
+      .node('Gemm', ['x', 'w'], ['y'], { transA: 1, alpha: attr.float(0.5) })
+      .output('y')
+      .build()
+    const { after } = run(normalizeGemm(), before)
+    expect(opTypes(after)).toEqual(['Transpose', 'Gemm'])
+    await expectSameOutputs(before, after, { x: randomFloats([5, 3]) })
+  })
+
   it.each([[], [1], [1, 1]])('normalizeGemm writes a bias of shape [%s] out', async (...bias) => {
     const before = model(opset)
       .input('x', 'float32', ['n', 3])

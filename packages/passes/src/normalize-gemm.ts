@@ -5,8 +5,11 @@
 // 3. beta 0 drops C.
 // 4. A constant C of one value is written out for each column of a constant B: integer kernels take
 //    only such a bias.
-// 5. New constants get fresh names: another node may share the old ones.
+// 5. transA before a constant B becomes a Transpose: no kernel for narrow weights knows it, and
+//    onnxruntime takes the two together again where the Gemm stays float.
+// 6. New constants get fresh names: another node may share the old ones.
 import {
+  attr,
   defineRewrite,
   floatAttribute,
   type GraphEditor,
@@ -32,6 +35,8 @@ interface GemmMatch {
   readonly alphaInput: number
   /** Values to write C out to; undefined: it is left as it is. */
   readonly columns: number | undefined
+  /** Whether A is transposed before a constant B. */
+  readonly transposes: boolean
 }
 
 const FLOAT_TYPES: ReadonlySet<DataType> = new Set(['float32', 'float16'])
@@ -47,11 +52,12 @@ function match(node: Node, index: GraphIndex): GemmMatch | Miss | undefined {
   const alpha = floatAttribute(node, 'alpha', 1)
   const beta = floatAttribute(node, 'beta', 1)
   const columns = columnsToFill(node, index)
-  if (alpha === 1 && beta === 1 && columns === undefined) return undefined
   const isConstant = (input: number) => {
     const tensor = index.constant(node.inputs[input] ?? '')
     return tensor !== undefined && FLOAT_TYPES.has(tensor.dataType)
   }
+  const transposes = intAttribute(node, 'transA', 0) === 1 && isConstant(1)
+  if (alpha === 1 && beta === 1 && columns === undefined && !transposes) return undefined
   const alphaInput = [1, 0].find(isConstant)
   if (alpha !== 1 && alphaInput === undefined) {
     return miss('alpha_not_foldable', `alpha is ${alpha} and neither A nor B is a constant`)
@@ -60,7 +66,7 @@ function match(node: Node, index: GraphIndex): GemmMatch | Miss | undefined {
   if (beta !== 1 && beta !== 0 && hasC && !isConstant(2)) {
     return miss('beta_not_foldable', `beta is ${beta} and C is not a constant`)
   }
-  return { node, alpha, beta, alphaInput: alphaInput ?? 1, columns }
+  return { node, alpha, beta, alphaInput: alphaInput ?? 1, columns, transposes }
 }
 
 function columnsToFill(node: Node, index: GraphIndex): number | undefined {
@@ -72,7 +78,7 @@ function columnsToFill(node: Node, index: GraphIndex): number | undefined {
 }
 
 function rewrite(found: GemmMatch, editor: GraphEditor): void {
-  const { node, alpha, beta, alphaInput, columns } = found
+  const { node, alpha, beta, alphaInput, columns, transposes } = found
   const inputs = [...node.inputs]
   if (alpha !== 1) inputs[alphaInput] = addScaled(inputs[alphaInput]!, alpha, editor)
   const hasC = (inputs[2] ?? '') !== ''
@@ -84,7 +90,20 @@ function rewrite(found: GemmMatch, editor: GraphEditor): void {
   const attributes = new Map(node.attributes)
   attributes.delete('alpha')
   attributes.delete('beta')
+  if (transposes) {
+    attributes.delete('transA')
+    inputs[0] = insertTranspose(node, inputs[0]!, editor)
+  }
   editor.updateNode(node, { inputs, attributes })
+}
+
+function insertTranspose(node: Node, value: string, editor: GraphEditor): string {
+  const transpose = editor.insertBefore(node, {
+    opType: 'Transpose',
+    inputs: [value],
+    attributes: { perm: attr.ints([1, 0]) },
+  })
+  return transpose.outputs[0]!
 }
 
 function addScaled(name: string, factor: number, editor: GraphEditor): string {
