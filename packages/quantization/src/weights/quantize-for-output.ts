@@ -1,5 +1,5 @@
-// The grids and codes that err least at the output: blocks are clipped, their scales fitted to the codes
-// that come of it, and the codes moved to where they err least together.
+// The grids and codes that err least at the output: blocks are clipped, codes moved to where they err
+// least together, and scales fitted to the codes that come of it.
 import { dequantize, type GridSpec, type QuantizedMatrix, type WeightMatrix } from './block-grid.js'
 import { descendCodes } from './descend-codes.js'
 import { outputError } from './error.js'
@@ -24,9 +24,8 @@ export function quantizeForOutput(
     return { quantized, error }
   }
   const clipped = quantizeClipped(matrix, spec, gram)
-  const fitted = fitScales(matrix, clipped, gram)
-  const settled = fitScales(matrix, descendCodes(matrix, fitted, gram), gram)
-  return [clipped, fitted, settled]
+  const settled = fitScales(matrix, descendCodes(matrix, clipped, gram), gram)
+  return [clipped, settled]
     .map(measured)
     .reduce(
       (best, candidate) => (candidate.error < best.error ? candidate : best),
