@@ -95,8 +95,8 @@ const JUDGED_SAMPLES = 64
 const JUDGED_MACS = 1e9
 const LEAST_SAMPLES = 8
 /** Samples that a single layer is asked about, where all layers take no more than so many MACs. */
-const SENSITIVITY_SAMPLES = 32
-const SENSITIVITY_MACS = 4e9
+const SENSITIVITY_SAMPLES = 16
+const SENSITIVITY_MACS = 2e9
 /** Layers up to which `auto` asks each. */
 const AUTO_LAYERS = 64
 /** What a candidate must gain to be kept: less is within what other samples would say. */
