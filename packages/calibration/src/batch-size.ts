@@ -9,9 +9,14 @@ export const CALIBRATION_BATCH_SIZE = 32
 
 /** The batch size a model was exported for, or the fastest one where it takes any. */
 export function calibrationBatchSize(model: Model): number {
+  return fixedBatchSize(model) ?? CALIBRATION_BATCH_SIZE
+}
+
+/** Undefined where the model takes any. */
+export function fixedBatchSize(model: Model): number | undefined {
   const sizes = model.graph.inputs
     .filter(({ name }) => !model.graph.initializers.has(name))
     .map(({ type }) => (type?.kind === 'tensor' ? type.shape?.[0]?.size : undefined))
     .filter((size) => size !== undefined && size > 0)
-  return sizes[0] ?? CALIBRATION_BATCH_SIZE
+  return sizes[0]
 }

@@ -37,7 +37,7 @@ export interface CalibrateOptions<Kind extends StatisticsKind = 'minmax'> {
   readonly samples?: number
   /** Samples of the data before these batches, so that parts merge to what one pass gives. Default 0. */
   readonly samplesBefore?: number
-  /** Values per tensor that a histogram is counted from at most, about. Default 2^20. */
+  /** Values per tensor that a histogram is counted from at most, about. Default 2^19. */
   readonly countedValues?: number
   /**
    * Stops before the end of the data when doubling the samples changed no tensor by more than this

@@ -1,8 +1,11 @@
 // For observers that look at values: all of them, or every k-th where the samples are known to hold
 // more than is needed of a distribution; the range is that of all values either way. They leave the
 // session in groups that fit into a byte budget; a tensor greater than the budget leaves it in
-// windows. Sizes are learned from the first batch. Where there is much to count, a thread counts while
-// onnxruntime runs the next batch.
+// windows. Sizes are learned from a run on one sample. Where there is much to count, a thread counts
+// while onnxruntime runs the next batch.
+import type { Model } from '@pare/graph'
+
+import { fixedBatchSize } from './batch-size.js'
 import { countInThread } from './count-in-thread.js'
 import { type Counter, countHere, type PointValues } from './counter.js'
 import { minMaxObserver } from './min-max-observer.js'
@@ -10,7 +13,7 @@ import type { CountingObserver } from './observer.js'
 import { openShareSource, type Share, type SharedTensor, type ShareSource } from './share-source.js'
 import type { MinMaxState, StatisticsKind, TensorStatistics } from './statistics.js'
 import { COUNTED_VALUES, phaseOf, strideOf } from './stride.js'
-import type { ObservedBatch, States, Watcher, WatchOptions } from './watcher.js'
+import type { Feeds, ObservedBatch, States, Watcher, WatchOptions } from './watcher.js'
 
 /** Default of `maxBytes`: activations of one batch that are outside onnxruntime at a time. */
 const MAX_BYTES = 128 * 2 ** 20
@@ -22,7 +25,11 @@ export async function watchValues<Kind extends StatisticsKind>(
   return new ValueWatcher(options, observer, await openShareSource(options))
 }
 
-/** A thread takes as long to start as counting some millions of values. */
+/**
+ * A thread takes as long to start as counting some millions of values, and it takes a processor from
+ * onnxruntime: it is worth while from so many values on, in all where their number is known.
+ */
+const THREAD_VALUES = 2 ** 26
 const THREAD_VALUES_PER_BATCH = 2 ** 19
 
 /** How a tensor is counted. */
@@ -32,6 +39,11 @@ interface Plan {
   readonly perSample: number
   /** Counted values of the first batch. */
   readonly size: number
+}
+
+interface Probe {
+  readonly shapes: ReadonlyMap<string, readonly number[]>
+  readonly rows: number
 }
 
 class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
@@ -126,21 +138,41 @@ class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
 
   private async plan(batch: ObservedBatch): Promise<readonly (readonly Plan[])[]> {
     const { samples, countedValues = COUNTED_VALUES } = this.options
-    const shapes = await this.source.shapes(batch.feeds)
+    const { shapes, rows } = await this.probe(batch)
     const plans = [...shapes].map(([point, dims]) => {
       const size = dims.reduce((product, dim) => product * dim, 1)
       // What has no row for each sample is one thing with the whole batch.
-      const perSample = dims[0] === batch.rows ? size / batch.rows : size
-      const total = (size / batch.rows) * (samples ?? 0)
+      const perSample = dims[0] === rows ? size / rows : size
+      const total = (size / rows) * (samples ?? 0)
       const stride = this.source.takesSteps ? strideOf(perSample, total / countedValues) : 1
-      return { point, stride, perSample, size: Math.ceil(size / stride) }
+      return { point, stride, perSample, size: Math.ceil(((size / rows) * batch.rows) / stride) }
     })
-    this.counter = this.openCounter(sumOfSizes(plans))
+    this.counter = this.openCounter(sumOfSizes(plans), batch.count)
     return groupBySize(plans, this.maxElements)
   }
 
-  private openCounter(valuesPerBatch: number): Counter<Kind> {
-    if (valuesPerBatch < THREAD_VALUES_PER_BATCH) return countHere(this.observer)
+  /**
+   * Shapes from a run on one sample where the model takes that: a run on the whole batch takes time,
+   * and onnxruntime would keep its memory beside that of the runs to come.
+   */
+  private async probe({ feeds, rows }: ObservedBatch): Promise<Probe> {
+    if (rows > 1 && takesAnyBatch(this.options.model)) {
+      try {
+        return { shapes: await this.source.shapes(firstRow(feeds, rows)), rows: 1 }
+      } catch {
+        // Not every model that leaves the batch open takes every batch.
+      }
+    }
+    return { shapes: await this.source.shapes(feeds), rows }
+  }
+
+  private openCounter(valuesPerBatch: number, samplesPerBatch: number): Counter<Kind> {
+    const { samples, samplesBefore = 0 } = this.options
+    const isMuch =
+      samples === undefined
+        ? valuesPerBatch >= THREAD_VALUES_PER_BATCH
+        : (valuesPerBatch / samplesPerBatch) * (samples - samplesBefore) >= THREAD_VALUES
+    if (!isMuch) return countHere(this.observer)
     return countInThread(this.observer.kind, { maxBytes: 4 * this.maxElements })
   }
 
@@ -157,6 +189,21 @@ class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
   async release(): Promise<void> {
     await Promise.all([this.counter?.close(), this.source.release()])
   }
+}
+
+function takesAnyBatch(model: Model): boolean {
+  return fixedBatchSize(model) === undefined
+}
+
+function firstRow(feeds: Feeds, rows: number): Feeds {
+  return Object.fromEntries(
+    Object.entries(feeds).map(([name, tensor]) => {
+      const { dims, data } = tensor
+      if (dims[0] !== rows) return [name, tensor]
+      const row = data.slice(0, data.length / rows) as typeof data
+      return [name, { ...tensor, dims: [1, ...dims.slice(1)], data: row }]
+    }),
+  )
 }
 
 /** Whether reductions say that a share of the values cannot do without the others. */
