@@ -48,7 +48,11 @@ export {
   type SmoothTargets,
 } from './accuracy/smooth.js'
 export { chooseTechniques, type TechniqueOptions } from './accuracy/techniques.js'
-export { calibrateModel, type CalibrateModelOptions } from './bodies/calibrate-model.js'
+export {
+  calibrateModel,
+  type CalibrateModelOptions,
+  takesSingleSamples,
+} from './bodies/calibrate-model.js'
 export { FLOAT_REASONS, type FloatReason } from './decision.js'
 export { errors } from './errors.js'
 export {

@@ -77,7 +77,7 @@ export function quantizeGraph(
 
 const NEVER_TAKEN = staysFloat(
   'branch_not_taken',
-  'nothing was observed in its branch of If: the calibration data never takes it',
+  'no sample of the calibration data takes its branch of If (or it reads what is no tensor)',
 )
 
 function neverTaken(placement: Placement): Placement {

@@ -9,7 +9,7 @@ import { float32Array, npz } from '@pare/datasets/testing'
 import { checkModel, type Graph, type Model } from '@pare/graph'
 import { model } from '@pare/graph/testing'
 import { decodeModel, encodeModel } from '@pare/onnx'
-import { convertFloat16 } from '@pare/quantization'
+import { convertFloat16, type LayerSensitivity } from '@pare/quantization'
 import { createRandom, tensorFromFloat32 } from '@pare/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -108,7 +108,12 @@ async function run(built: Model, step: object = {}) {
   const results = await stages.runPlan(plan, blobs)
   const json = async <Value>(stage: string, role: string) =>
     JSON.parse(await readFile(pathOf(results.get(stage)!, role), 'utf8')) as Value
+  const decisions = await json<{ sensitivity: readonly LayerSensitivity[] }>(
+    'quantize_static',
+    'decisions',
+  )
   return {
+    sensitivity: decisions.sensitivity,
     result: decodeModel(await readFile(pathOf(results.get('quantize_static')!, 'model'))),
     report: await json<Report>('report', 'report'),
     statistics: await json<CalibrationStatistics>('calibrate', 'statistics'),
@@ -121,7 +126,7 @@ describe('a job for layers in branches of If', () => {
   it.each([{}, { calibration: { method: 'entropy' }, sensitivity: 'both' }])(
     'calibrates and quantizes both branches: %j',
     async (step) => {
-      const { result, report, statistics } = await run(network(), step)
+      const { result, report, statistics, sensitivity } = await run(network(), step)
       checkModel(result)
       const integers = report.layers.filter((layer) => layer['decision'] === 'integer')
       expect(integers.map((layer) => layer['node'])).toEqual(LAYERS)
@@ -133,6 +138,8 @@ describe('a job for layers in branches of If', () => {
         return range!.max - range!.min
       }
       expect(width('then_branch')).toBeGreaterThan(5 * width('else_branch'))
+      expect(sensitivity).toHaveLength(LAYERS.length)
+      for (const row of sensitivity) expect(row.quantized_alone_sqnr_db).toBeGreaterThan(20)
     },
   )
 

@@ -1,6 +1,6 @@
 import { calibrationBatchSize, type Feeds } from '@pare/calibration'
 import type { Model } from '@pare/graph'
-import type { DataSource } from '@pare/quantization'
+import { type DataSource, takesSingleSamples } from '@pare/quantization'
 
 import type { StageContext } from './stage.js'
 import { bindDataset, openStageData } from './stage-data.js'
@@ -13,6 +13,7 @@ export function calibrationSource(
   context: StageContext,
   { model, samples }: { readonly model: Model; readonly samples: number },
 ): DataSource {
+  const batchSize = takesSingleSamples(model) ? 1 : calibrationBatchSize(model)
   async function* batches(part: { samples: number; from?: number }): AsyncGenerator<Feeds> {
     const { dataset, close } = await openStageData(context, 'calibration')
     try {
@@ -20,7 +21,7 @@ export function calibrationSource(
       const offset = part.from ?? 0
       const read = dataset.batches({
         inputs,
-        batchSize: fixedBatchSize ?? calibrationBatchSize(model),
+        batchSize: fixedBatchSize ?? batchSize,
         offset,
         limit: Math.max(0, Math.min(part.samples, samples - offset)),
         remainder: fixedBatchSize === null ? 'keep' : 'pad',

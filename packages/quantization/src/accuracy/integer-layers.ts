@@ -3,6 +3,8 @@
 import { type GraphIndex, indexGraph, intAttribute, type Model, type Node } from '@pare/graph'
 import { elementCount, storedArray, type Tensor, toFloat32 } from '@pare/tensor'
 
+import { branchPrefix } from '../bodies/branch-statistics.js'
+import { branchesOf } from '../bodies/branches.js'
 import { blockLayout, channelLayout, forEachBlockValue, forEachValue } from '../channels.js'
 import { type WeightedLayer, weightedLayer } from '../layer-weight.js'
 import type { QuantizeStaticResult } from '../quantize-static.js'
@@ -47,6 +49,20 @@ export function integerLayers(
   return quantized.layers
     .map((report) => integerLayer(report, float, integer))
     .filter((layer) => layer !== undefined)
+}
+
+/** The same with those in branches of If behind them. */
+export function integerLayersEverywhere(
+  model: Model,
+  quantized: QuantizeStaticResult,
+): readonly IntegerLayer[] {
+  const after = branchesOf(quantized.qdq)
+  const inside = branchesOf(model).flatMap((branch) => {
+    const same = after.find((other) => branchPrefix(other) === branchPrefix(branch))
+    if (same === undefined) return []
+    return integerLayersEverywhere(branch.model, { ...quantized, qdq: same.model })
+  })
+  return [...integerLayers(model, quantized), ...inside]
 }
 
 function integerLayer(

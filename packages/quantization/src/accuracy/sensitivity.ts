@@ -11,7 +11,7 @@ import { type ForcedFloat, quantizeExcept, type QuantizeStaticResult } from '../
 import type { LayerReport } from '../report.js'
 import { NO_INTEGER_KERNELS } from './bias-passes.js'
 import type { DataSource } from './data-source.js'
-import { integerLayers } from './integer-layers.js'
+import { integerLayersEverywhere } from './integer-layers.js'
 import { ErrorSum, type OutputError, type Reference } from './output-error.js'
 import { switchedModel } from './switched-model.js'
 
@@ -64,7 +64,7 @@ export async function measureQuantizedAlone({
   samples,
   onLayer,
 }: AloneInput): Promise<ReadonlyMap<string, OutputError>> {
-  const layers = integerLayers(model, quantized)
+  const layers = integerLayersEverywhere(model, quantized)
   const switched = switchedModel(model, layers)
   const sums = new Map(layers.map(({ report }) => [report.output, new ErrorSum()]))
   const session = await source.runtime.createSession(encodeModel(switched.model), {

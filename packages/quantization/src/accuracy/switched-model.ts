@@ -4,6 +4,7 @@
 import { attr, editGraph, type Graph, type GraphEditor, type Model, type Node } from '@pare/graph'
 import { type RuntimeTensor, tensorFromFloat32, tensorFromInts } from '@pare/tensor'
 
+import { isBranching } from '../bodies/branches.js'
 import type { QuantizedValueReport } from '../report.js'
 import type { IntegerLayer } from './integer-layers.js'
 
@@ -14,14 +15,14 @@ export interface SwitchedModel {
 }
 
 /**
- * `layers` are of `integerLayers(model, quantized)`. Rounding is what the specification has: values
+ * `layers` are of `integerLayersEverywhere(model, quantized)`. Rounding is what the specification has: values
  * through QuantizeLinear and DequantizeLinear, weights as their integers give them back; biases in
  * int32 lose nothing that could be seen.
  */
 export function switchedModel(model: Model, layers: readonly IntegerLayer[]): SwitchedModel {
   const editor = editGraph(model)
   const chosen = editor.uniqueName('chosen')
-  for (const [i, layer] of layers.entries()) switchLayer(editor, layer, { chosen, number: i })
+  switchLayers(editor, layers, chosen)
   const { graph, ...rest } = editor.finish()
   const input = {
     name: chosen,
@@ -41,6 +42,17 @@ export function switchedModel(model: Model, layers: readonly IntegerLayer[]): Sw
 }
 
 const NONE = -1
+
+/** Those of the editor's graph, and those of the branches in it. */
+function switchLayers(editor: GraphEditor, layers: readonly IntegerLayer[], chosen: string): void {
+  for (const node of editor.nodes().filter(isBranching)) {
+    editor.editBodies(node, (body) => switchLayers(body, layers, chosen))
+  }
+  for (const [number, layer] of layers.entries()) {
+    if (editor.current(layer.float.node) === undefined) continue
+    switchLayer(editor, layer, { chosen, number })
+  }
+}
 
 interface Switch {
   /** The input that holds the number of the layer to round. */

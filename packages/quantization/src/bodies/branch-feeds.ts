@@ -1,6 +1,7 @@
 // What reaches a branch: the model around it runs, shows what the branch captures, and says whether
 // the branch is taken.
 import type { CountedBatch, Feeds } from '@pare/calibration'
+import { CodedError } from '@pare/errors'
 import { indexGraph, type Model } from '@pare/graph'
 import type { InferenceRuntime, InferenceSession } from '@pare/inference'
 import { encodeModel } from '@pare/onnx'
@@ -17,7 +18,10 @@ export interface BranchRunner {
   readonly device?: 'cpu' | 'cuda'
 }
 
-/** For each batch that takes the branch, the values of what it captures. */
+/**
+ * For each batch that takes the branch, the values of what it captures. Nothing where one of these is
+ * no tensor: a session hands out no sequences.
+ */
 export async function* branchFeeds(
   branch: Branch,
   batches: AsyncIterable<RowedBatch>,
@@ -33,7 +37,8 @@ export async function* branchFeeds(
     for await (const { feeds, count, rows } of batches) {
       const computed = shown.filter((value) => feeds[value] === undefined)
       if (computed.length > 0) session ??= await open(outer, { feeds, computed, runner })
-      const results = { ...feeds, ...(computed.length > 0 ? await session!.run(feeds) : {}) }
+      if (computed.length > 0 && session === undefined) return
+      const results = { ...feeds, ...(await session?.run(feeds)) }
       const said = constant === undefined ? results[condition]!.data : toNumbers(constant)
       if (Boolean(said[0]) !== (name === 'then_branch')) continue
       yield { feeds: Object.fromEntries(wanted.map((one) => [one, results[one]!])), count, rows }
@@ -49,16 +54,22 @@ interface Opening {
   readonly runner: BranchRunner
 }
 
-function open(
+/** Undefined where a session refuses to show one of the values. */
+async function open(
   outer: Model,
   { feeds, computed, runner: { runtime, threads = 1, device } }: Opening,
-): Promise<InferenceSession> {
+): Promise<InferenceSession | undefined> {
   const { graph } = withInputTypes(outer, feeds)
   const outputs = computed.map((name) => ({ name, metadataProps: [] }))
-  return runtime.createSession(encodeModel({ ...outer, graph: { ...graph, outputs } }), {
-    intraOpThreads: threads,
-    ...(device === undefined ? {} : { device }),
-  })
+  try {
+    return await runtime.createSession(encodeModel({ ...outer, graph: { ...graph, outputs } }), {
+      intraOpThreads: threads,
+      ...(device === undefined ? {} : { device }),
+    })
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'runtime_rejected_model') return undefined
+    throw error
+  }
 }
 
 /** A branch's model with the types of what it captures, which files need not declare. */

@@ -24,9 +24,8 @@ export interface CalibrateModelOptions<Kind extends StatisticsKind = 'minmax'> e
 > {
   /**
    * Hands over the data from its beginning: once for the main graph, and once for each branch with
-   * layers. Those ask for `single` samples where the model takes any number: a condition is one for
-   * the whole batch, and each sample is to decide for itself. `use` is told how many there are,
-   * where that is known: `CalibrateOptions.samples`.
+   * layers; `use` is told how many samples there are, where that is known (`CalibrateOptions.samples`).
+   * `single` is what `takesSingleSamples` says.
    */
   readonly read: <Result>(
     use: (batches: AsyncIterable<CountedBatch>, samples?: number) => Promise<Result>,
@@ -53,8 +52,10 @@ export async function calibrateModel<Kind extends StatisticsKind = 'minmax'>(
     samples = Math.max(samples, seen)
     options.onProgress?.({ samples })
   }
-  for (const scope of scopesToObserve(options.model, options.quantization)) {
-    const found = await calibrateScope(scope, { ...options, kind }, onProgress)
+  const scopes = scopesToObserve(options.model, options.quantization)
+  const single = scopes.some(isBranch)
+  for (const scope of scopes) {
+    const found = await calibrateScope(scope, { ...options, kind, single }, onProgress)
     tensors = {
       ...tensors,
       ...prefixed<Kind>(found ?? {}, scope.branches.map(branchPrefix).join('')),
@@ -70,6 +71,20 @@ interface Scope {
   readonly branches: readonly Branch[]
   readonly model: Model
   readonly points: readonly string[]
+}
+
+const isBranch = ({ branches }: Scope): boolean => branches.length > 0
+
+/**
+ * Whether the model has layers in branches. Where it takes any number of samples, it is looked at one
+ * at a time then: a condition is one for a whole batch, and each sample is to decide for itself.
+ */
+export function takesSingleSamples(model: Model): boolean {
+  const options = resolveStaticOptions({})
+  return [...allScopes(model, [])].some(
+    (scope) =>
+      scope.branches.length > 0 && observableValues(scope.model, options).points.length > 0,
+  )
 }
 
 function scopesToObserve(model: Model, quantization: QuantizeStaticOptions = {}): readonly Scope[] {
@@ -93,7 +108,7 @@ function* allScopes(model: Model, branches: readonly Branch[]): Generator<Omit<S
 /** Undefined where the data never reaches the scope. */
 async function calibrateScope<Kind extends StatisticsKind>(
   { branches, model, points }: Scope,
-  options: CalibrateModelOptions<Kind>,
+  options: CalibrateModelOptions<Kind> & { readonly single: boolean },
   onSeen: (samples: number) => void,
 ): Promise<Tensors<Kind> | undefined> {
   return options.read(
@@ -119,7 +134,7 @@ async function calibrateScope<Kind extends StatisticsKind>(
         await reaching.return(undefined)
       }
     },
-    { single: branches.length > 0 },
+    { single: options.single },
   )
 }
 

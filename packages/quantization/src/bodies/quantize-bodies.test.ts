@@ -153,8 +153,29 @@ describe('quantizeStatic in branches', () => {
     )
     await expect(quantize(built, [both[1]!])).rejects.toMatchObject({
       code: 'quantization_not_applicable',
-      message: expect.stringContaining('never takes it') as string,
+      message: expect.stringContaining('no sample of the calibration data takes') as string,
     })
+  })
+
+  it('leaves a branch float that reads a sequence, and quantizes the other', async () => {
+    const reader = network('deep', 'item').output('deep_c2').graph()
+    const taken = model().node('SequenceAt', ['list', 'at'], ['item']).graph()
+    const at = tensorFromInts('int64', [], [0])
+    const second: Graph = {
+      ...reader,
+      nodes: [...taken.nodes, ...reader.nodes],
+      initializers: new Map([...reader.initializers, ['at', at]]),
+    }
+    const { graph, ...rest } = inBranches(second, network('other', 'x').output('other_c2').graph())
+    const listed = model().node('SequenceConstruct', ['x', 'size'], ['list']).graph()
+    const [abs, branching] = graph.nodes
+    const nodes = [abs!, ...listed.nodes, branching!]
+    const built: Model = { ...rest, graph: { ...graph, nodes } }
+    const { layers, model: quantized } = await quantize(built, both)
+    expect(layers.map(({ decision, reason }) => reason ?? decision)).toEqual([
+      ...['branch_not_taken', 'branch_not_taken', 'integer', 'integer'],
+    ])
+    expect(await runModel(quantized, both[0]!)).toEqual(await runModel(built, both[0]!))
   })
 
   it('reaches branches in branches, and values of every graph around', async () => {
