@@ -77,7 +77,7 @@ export function quantizeGraph(
 
 const NEVER_TAKEN = staysFloat(
   'branch_not_taken',
-  'no sample of the calibration data takes its branch of If (or it reads what is no tensor)',
+  'no sample of the calibration data takes its branch of If (or it reads what is no tensor); the ranges of what follows the If are those of the other branch alone',
 )
 
 function neverTaken(placement: Placement): Placement {

@@ -4,7 +4,7 @@ import type { Model } from '@pare/graph'
 import type { CalibrateModelOptions } from '@pare/quantization'
 
 import type { StageContext } from './stage.js'
-import { bindDataset, openStageData } from './stage-data.js'
+import { batchesFor, openStageData } from './stage-data.js'
 
 export interface CalibrationPart {
   readonly model: Model
@@ -16,7 +16,7 @@ export interface CalibrationPart {
 
 /**
  * Hands the first `samples` of the input `calibration` (or `role`) to `use`, in batches, with the number there
- * really are. A batch of a fixed size is padded with its last sample.
+ * really are.
  */
 export async function withCalibrationBatches<Result>(
   context: StageContext,
@@ -30,15 +30,8 @@ export async function withCalibrationBatches<Result>(
 ): Promise<Result> {
   const { dataset, close } = await openStageData(context, role)
   try {
-    const { inputs, fixedBatchSize } = bindDataset(dataset, model)
     const limit = Math.min(samples, dataset.samples)
-    const batches = dataset.batches({
-      inputs,
-      batchSize: fixedBatchSize ?? batchSize,
-      limit,
-      remainder: fixedBatchSize === null ? 'keep' : 'pad',
-    })
-    return await use(batches, limit)
+    return await use(batchesFor(dataset, model, { batchSize, limit }), limit)
   } finally {
     await close()
   }

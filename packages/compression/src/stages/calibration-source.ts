@@ -3,11 +3,10 @@ import type { Model } from '@pare/graph'
 import { type DataSource, takesSingleSamples } from '@pare/quantization'
 
 import type { StageContext } from './stage.js'
-import { bindDataset, openStageData } from './stage-data.js'
+import { batchesFor, openStageData } from './stage-data.js'
 
 /**
- * The first `samples` of the input `calibration`, as often as an algorithm wants to look at them. A
- * batch of a fixed size is padded with its last sample.
+ * The first `samples` of the input `calibration`, as often as an algorithm wants to look at them.
  */
 export function calibrationSource(
   context: StageContext,
@@ -17,15 +16,9 @@ export function calibrationSource(
   async function* batches(part: { samples: number; from?: number }): AsyncGenerator<Feeds> {
     const { dataset, close } = await openStageData(context, 'calibration')
     try {
-      const { inputs, fixedBatchSize } = bindDataset(dataset, model)
       const offset = part.from ?? 0
-      const read = dataset.batches({
-        inputs,
-        batchSize: fixedBatchSize ?? batchSize,
-        offset,
-        limit: Math.max(0, Math.min(part.samples, samples - offset)),
-        remainder: fixedBatchSize === null ? 'keep' : 'pad',
-      })
+      const limit = Math.max(0, Math.min(part.samples, samples - offset))
+      const read = batchesFor(dataset, model, { batchSize, offset, limit })
       for await (const { feeds } of read) yield feeds
     } finally {
       await close()

@@ -1,5 +1,5 @@
 // How stages open the normalized dataset among their inputs, bound to the inputs of a model.
-import { type Dataset, type InputBinding, matchDataset, openDataset } from '@pare/datasets'
+import { type Batch, type Dataset, type InputBinding, matchDataset, openDataset } from '@pare/datasets'
 import { openFile } from '@pare/datasets/node'
 import type { Model } from '@pare/graph'
 
@@ -50,4 +50,26 @@ export function bindDataset(dataset: Dataset, model: Model): ModelBinding {
         : [],
     )
   return matchDataset({ ...dataset, labels }, inputs)
+}
+
+export interface BatchPart {
+  /** Where the model does not insist on another. */
+  readonly batchSize: number
+  readonly offset?: number
+  readonly limit?: number
+}
+
+/** Samples as a model takes them; a batch of a fixed size is padded with its last sample. */
+export function batchesFor(
+  dataset: Dataset,
+  model: Model,
+  { batchSize, ...part }: BatchPart,
+): AsyncIterable<Batch> {
+  const { inputs, fixedBatchSize } = bindDataset(dataset, model)
+  return dataset.batches({
+    ...part,
+    inputs,
+    batchSize: fixedBatchSize ?? batchSize,
+    remainder: fixedBatchSize === null ? 'keep' : 'pad',
+  })
 }

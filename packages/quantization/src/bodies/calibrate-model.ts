@@ -6,6 +6,7 @@ import {
   type CalibrationStatistics,
   type CountedBatch,
   errors,
+  rowsOf,
   STATISTICS_VERSION,
   type StatisticsKind,
 } from '@pare/calibration'
@@ -145,7 +146,7 @@ async function* watched(
   let samples = 0
   for await (const batch of batches) {
     const { feeds, count } = batch
-    const rows = batch.rows ?? Object.values(feeds)[0]?.dims[0] ?? 1
+    const rows = batch.rows ?? rowsOf(feeds)
     samples += count
     onSeen(samples)
     yield { feeds, count, rows }
