@@ -1,5 +1,11 @@
 // How stages open the normalized dataset among their inputs, bound to the inputs of a model.
-import { type Batch, type Dataset, type InputBinding, matchDataset, openDataset } from '@pare/datasets'
+import {
+  type Batch,
+  type Dataset,
+  type InputBinding,
+  matchDataset,
+  openDataset,
+} from '@pare/datasets'
 import { openFile } from '@pare/datasets/node'
 import type { Model } from '@pare/graph'
 
