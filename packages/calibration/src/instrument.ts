@@ -1,8 +1,9 @@
 // The model with the observers' reductions added. Its original outputs are left out: only small
 // results leave the session, and onnxruntime drops what no reduction needs.
-import { editGraph, type Model, onnxOpset } from '@pare/graph'
+import { editGraph, type Model } from '@pare/graph'
 import { tensorFromInts } from '@pare/tensor'
 
+import { nonNegativeImages } from './non-negative-images.js'
 import type { ReducingObserver } from './observer.js'
 
 export interface InstrumentedModel {
@@ -17,10 +18,12 @@ export function instrument(
   observer: Pick<ReducingObserver, 'reduce'>,
 ): InstrumentedModel {
   const editor = editGraph(model)
+  const images = nonNegativeImages(model)
   const outputs = new Map<string, readonly string[]>()
   for (const [i, point] of points.entries()) {
     const name = (suffix: string) => editor.uniqueName(`${suffix}${i}`)
-    const reduction = observer.reduce(point, name, onnxOpset(model))
+    const reduced = { value: point, isNonNegativeImage: images.has(point) }
+    const reduction = observer.reduce(reduced, name)
     for (const node of reduction.nodes) editor.addNode(node)
     outputs.set(point, reduction.outputs)
   }
@@ -80,11 +83,13 @@ export function exposeShares(
   const editor = editGraph(model)
   const all = editor.addInitializer('all', tensorFromInts('int64', [1], [-1]))
   const axes = editor.addInitializer('axes', tensorFromInts('int64', [1], [0]))
+  const images = nonNegativeImages(model)
   const values = new Map<string, SharedValue>()
   for (const [i, point] of points.entries()) {
     const name = (suffix: string) => editor.uniqueName(`${suffix}${i}`)
     const [start, end, step, slice, shape, flat] = NAMES.map(name) as [...typeof NAMES]
-    const reduction = observer.reduce(point, name, onnxOpset(model))
+    const reduced = { value: point, isNonNegativeImage: images.has(point) }
+    const reduction = observer.reduce(reduced, name)
     for (const node of reduction.nodes) editor.addNode(node)
     editor.addNode({ opType: 'Reshape', inputs: [point, all], outputs: [flat] })
     editor.addNode({ opType: 'Slice', inputs: [flat, start, end, axes, step], outputs: [slice] })

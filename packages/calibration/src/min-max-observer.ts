@@ -1,7 +1,8 @@
 // Least and greatest value of a tensor. onnxruntime reduces, so a batch costs three numbers.
-import type { RuntimeTensor } from '@pare/tensor'
+import { attr, type NodeSpec } from '@pare/graph'
+import { type RuntimeTensor, tensorFromFloat32 } from '@pare/tensor'
 
-import type { ReducingObserver } from './observer.js'
+import type { NameMaker, ReducingObserver } from './observer.js'
 import type { MinMaxState } from './statistics.js'
 
 const EMPTY: MinMaxState = { nonFinite: 0 }
@@ -11,20 +12,16 @@ export const minMaxObserver: ReducingObserver<'minmax'> = {
   looksAt: 'reductions',
   ordered: false,
   empty: EMPTY,
-  // Without axes they reduce all of them, in every opset alike. The sum is there for NaN, which
-  // ReduceMin and ReduceMax skip.
-  reduce: (value, name) => {
-    const outputs = ['min', 'max', 'sum'].map(name)
-    const nodes = ['ReduceMin', 'ReduceMax', 'ReduceSum'].map((opType, i) => ({
-      name: '',
-      opType,
-      domain: '',
-      inputs: [value],
-      outputs: [outputs[i]!],
-      attributes: new Map([['keepdims', { type: 'int', value: 1n } as const]]),
-      metadataProps: [],
-    }))
-    return { nodes, initializers: new Map(), outputs }
+  reduce: ({ value, isNonNegativeImage }, name) => {
+    const [min, max, sum] = [name('min'), name('max'), name('sum')]
+    const nodes = isNonNegativeImage
+      ? pooledEnds(value, { min, max, sum, name })
+      : [
+          reduced('ReduceMin', value, min),
+          reduced('ReduceMax', value, max),
+          reduced('ReduceSum', value, sum),
+        ]
+    return { nodes, outputs: [min, max, sum] }
   },
   observe: (state, [min, max]) => {
     if (min === undefined || max === undefined) return state
@@ -37,6 +34,35 @@ export const minMaxObserver: ReducingObserver<'minmax'> = {
     (sum !== undefined && Number.isNaN(scalar(sum))),
   observeValues: (state, values) => merge(state, reduceFinite(values.data as ArrayLike<number>)),
   merge,
+}
+
+/**
+ * Without axes they reduce all of them, in every opset alike. The sum is there for NaN, which ReduceMin
+ * and ReduceMax skip.
+ */
+function reduced(opType: string, input: string, output: string): NodeSpec {
+  const attributes = { keepdims: attr.int(1) }
+  return { opType, inputs: [input], outputs: [output], attributes }
+}
+
+interface PooledNames extends Record<'min' | 'max' | 'sum', string> {
+  readonly name: NameMaker
+}
+
+/**
+ * The same by pooling, but that the least value is 0, which every range for quantization has in it:
+ * to look for a greater one would take the copy that pooling saves.
+ */
+function pooledEnds(value: string, { min, max, sum, name }: PooledNames): readonly NodeSpec[] {
+  const [maxima, means] = [name('maxima'), name('means')]
+  const zero = { value: attr.tensor(tensorFromFloat32([1, 1, 1, 1], new Float32Array(1))) }
+  return [
+    { opType: 'Constant', inputs: [], outputs: [min], attributes: zero },
+    { opType: 'GlobalMaxPool', inputs: [value], outputs: [maxima] },
+    { opType: 'GlobalAveragePool', inputs: [value], outputs: [means] },
+    reduced('ReduceMax', maxima, max),
+    reduced('ReduceSum', means, sum),
+  ]
 }
 
 function scalar(tensor: RuntimeTensor): number {

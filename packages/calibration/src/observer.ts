@@ -1,5 +1,5 @@
-import type { Node } from '@pare/graph'
-import type { RuntimeTensor, Tensor } from '@pare/tensor'
+import type { NodeSpec } from '@pare/graph'
+import type { RuntimeTensor } from '@pare/tensor'
 
 import type { MinMaxState, StatesByKind, StatisticsKind } from './statistics.js'
 
@@ -30,7 +30,7 @@ export interface ReducingObserver<
   Kind extends StatisticsKind = StatisticsKind,
 > extends ObserverBase<Kind> {
   readonly looksAt: 'reductions'
-  readonly reduce: (value: string, name: NameMaker, opset: number) => Reduction
+  readonly reduce: (value: ReducedValue, name: NameMaker) => Reduction
   /** `outputs` are the values of `Reduction.outputs`, in that order. */
   readonly observe: (
     state: StatesByKind[Kind],
@@ -60,9 +60,14 @@ export interface Collector<Kind extends StatisticsKind = StatisticsKind> {
   readonly state: () => StatesByKind[Kind]
 }
 
+export interface ReducedValue {
+  readonly value: string
+  /** Of `nonNegativeImages`. */
+  readonly isNonNegativeImage: boolean
+}
+
 export interface Reduction {
-  readonly nodes: readonly Node[]
-  readonly initializers: ReadonlyMap<string, Tensor>
+  readonly nodes: readonly NodeSpec[]
   /** The first has as many dimensions as the tensor, from which its rank is learned. */
   readonly outputs: readonly string[]
 }
