@@ -1,8 +1,9 @@
 // Channels inside the model that never change: their weights do nothing, and so does the data for them.
-import { editGraph, type Model, onnxOpset } from '@pare/graph'
+import { attr, editGraph, type GraphEditor, type Model, onnxOpset } from '@pare/graph'
 import { tensorFromInts } from '@pare/tensor'
 
 import { counted, type CountedBatch } from '../counted-batch.js'
+import { nonNegativeImages } from '../non-negative-images.js'
 import { type Feeds, openSession, type WatchOptions } from '../watcher.js'
 
 export interface DeadChannels {
@@ -32,7 +33,8 @@ export async function findDeadChannels(
 ): Promise<readonly DeadChannels[]> {
   const points = options.points.filter((point) => (options.ranks.get(point) ?? 0) > 1)
   if (points.length === 0) return []
-  const session = await openSession(options, channelEnds(options.model, points, options.ranks))
+  const images = nonNegativeImages(options.model)
+  const session = await openSession(options, channelEnds(options, points, images))
   const ends = new Map<string, ChannelEnds>()
   let samples = 0
   let fed = 0
@@ -46,7 +48,8 @@ export async function findDeadChannels(
         const [low, high] = [results[`${MIN}${i}`]!, results[`${MAX}${i}`]!]
         if (!(low.data instanceof Float32Array && high.data instanceof Float32Array)) continue
         const known = ends.get(point)
-        if (known === undefined) ends.set(point, new ChannelEnds(low.data, high.data))
+        if (known === undefined)
+          ends.set(point, new ChannelEnds(low.data, high.data, images.has(point)))
         else known.widen(low.data, high.data)
       }
       if (fed >= ENOUGH_VALUES || ![...ends.values()].some(({ dead }) => dead > 0)) break
@@ -59,13 +62,19 @@ export async function findDeadChannels(
     .filter(({ dead }) => dead > 0)
 }
 
+/** Share of a value by which its mean over a feature map may be off, for its additions. */
+const MEAN_TOLERANCE = 1e-5
+
 class ChannelEnds {
   private readonly low: Float32Array
   private readonly high: Float32Array
+  private readonly isMean: boolean
 
-  constructor(low: Float32Array, high: Float32Array) {
+  /** With `isMean` the low ends are means of samples: none is below the high end where all values are it. */
+  constructor(low: Float32Array, high: Float32Array, isMean: boolean) {
     this.low = low.slice()
     this.high = high.slice()
+    this.isMean = isMean
   }
 
   /** A tensor whose channels differ in number from batch to batch has none that could be dead. */
@@ -78,11 +87,15 @@ class ChannelEnds {
   }
 
   get dead(): number {
-    return this.low.reduce((sum, low, i) => sum + (low === this.high[i] ? 1 : 0), 0)
+    return this.low.reduce((sum, low, i) => sum + (this.isDead(low, this.high[i]!) ? 1 : 0), 0)
   }
 
   get of(): number {
     return this.low.length
+  }
+
+  private isDead(low: number, high: number): boolean {
+    return this.isMean ? high - low <= MEAN_TOLERANCE * high : low === high
   }
 }
 
@@ -91,36 +104,37 @@ const MAX = 'pare_channel_max_'
 /** From this opset on the axes of ReduceMin and ReduceMax are an input. */
 const AXES_INPUT_OPSET = 18
 
+/** What cannot be negative is pooled first (`nonNegativeImages`), which is faster. */
 function channelEnds(
-  model: Model,
+  { model, ranks }: Pick<DeadChannelOptions, 'model' | 'ranks'>,
   points: readonly string[],
-  ranks: ReadonlyMap<string, number>,
+  images: ReadonlySet<string>,
 ): Model {
   const editor = editGraph(model)
+  const opset = onnxOpset(model)
   for (const [i, point] of points.entries()) {
     const rank = ranks.get(point)!
+    const pool = (opType: string) =>
+      images.has(point) ? editor.addNode({ opType, inputs: [point] }).outputs[0]! : point
     const channel = rank > 3 ? 1 : rank - 1
     const axes = Array.from({ length: rank }, (_, axis) => axis).filter((axis) => axis !== channel)
-    const asInput = onnxOpset(model) >= AXES_INPUT_OPSET
-    const extra = asInput
-      ? [editor.addInitializer('axes', tensorFromInts('int64', [axes.length], axes))]
-      : []
-    for (const [opType, output] of [
-      ['ReduceMin', `${MIN}${i}`],
-      ['ReduceMax', `${MAX}${i}`],
-    ] as const) {
-      editor.addNode({
-        opType,
-        inputs: [point, ...extra],
-        outputs: [output],
-        attributes: {
-          keepdims: { type: 'int', value: 0n },
-          ...(asInput ? {} : { axes: { type: 'ints', value: axes.map(BigInt) } }),
-        },
-      })
-    }
+    const reduce = reducer(editor, axes, opset >= AXES_INPUT_OPSET)
+    reduce('ReduceMin', pool('GlobalAveragePool'), `${MIN}${i}`)
+    reduce('ReduceMax', pool('GlobalMaxPool'), `${MAX}${i}`)
   }
   const names = points.flatMap((_, i) => [`${MIN}${i}`, `${MAX}${i}`])
   editor.setOutputs(names.map((name) => ({ name, metadataProps: [] })))
   return editor.finish()
+}
+
+function reducer(editor: GraphEditor, axes: readonly number[], asInput: boolean) {
+  const extra = asInput
+    ? [editor.addInitializer('axes', tensorFromInts('int64', [axes.length], axes))]
+    : []
+  const attributes = {
+    keepdims: attr.int(0),
+    ...(asInput ? {} : { axes: attr.ints(axes) }),
+  }
+  return (opType: string, input: string, output: string) =>
+    editor.addNode({ opType, inputs: [input, ...extra], outputs: [output], attributes })
 }
