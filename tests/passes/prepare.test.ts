@@ -1,5 +1,13 @@
 // The passes that run models, the small clean-ups, and the pipeline as a whole.
-import { attr, checkModel, type Graph, type Model, onnxOpset, type Pass } from '@pare/graph'
+import {
+  attr,
+  checkModel,
+  type Graph,
+  type Model,
+  onnxOpset,
+  type Pass,
+  type Value,
+} from '@pare/graph'
 import { model } from '@pare/graph/testing'
 import {
   deduplicateInitializers,
@@ -228,6 +236,46 @@ describe('learnShapes', () => {
     const shapes = await learnShapes(before, openModel, { x: randomFloats([2]), flag })
     expect([...shapes.keys()].sort()).toEqual(['c', 'flag', 'x', 'y'])
     expect(shapes.get('c')).toEqual({ dataType: 'float32', dims: [4] })
+  })
+
+  it('knows sequences that bodies make without asking the runtime value by value', async () => {
+    const untyped = (graph: Graph, ...names: readonly string[]): Graph => {
+      const strip = (value: Value): Value =>
+        names.includes(value.name) ? { name: value.name, metadataProps: [] } : value
+      return { ...graph, inputs: graph.inputs.map(strip), outputs: graph.outputs.map(strip) }
+    }
+    const longer = model(opset).node('SequenceInsert', ['list', 'x'], ['longer']).output('longer')
+    const same = model(opset).node('Identity', ['list'], ['same']).output('same')
+    const round = model(opset)
+      .input('round', 'int64', [])
+      .input('going', 'bool', [])
+      .input('list')
+      .node('Identity', ['going'], ['go_on'])
+      .node('If', ['go_on'], ['next'], {
+        then_branch: untyped(longer.graph(), 'longer'),
+        else_branch: untyped(same.graph(), 'same'),
+      })
+      .output('go_on', 'bool', [])
+      .output('next')
+    const body = untyped(round.graph(), 'list', 'next')
+    const before = model(opset)
+      .input('x', 'float32', [2])
+      .initializer('rounds', tensorFromInts('int64', [], [3]))
+      .node('SequenceEmpty', [], ['none'])
+      .node('Loop', ['rounds', '', 'none'], ['all'], { body })
+      .node('Identity', ['all'], ['again'])
+      .node('ConcatFromSequence', ['again'], ['y'], { axis: 0 })
+      .output('y')
+      .build()
+    let opened = 0
+    const open = (candidate: Model) => {
+      opened++
+      return openModel(candidate)
+    }
+    const shapes = await learnShapes(before, open, { x: randomFloats([2]) })
+    expect([...shapes.keys()].sort()).toEqual(['rounds', 'x', 'y'])
+    expect(shapes.get('y')?.dims).toEqual([6])
+    expect(opened).toBe(1)
   })
 })
 

@@ -5,7 +5,7 @@
 // 3. Values inside bodies of If, Loop and Scan have no single shape and are skipped.
 // 4. Values that are no tensors (sequences) are skipped, and so are values of types that the
 //    runtime does not hand out.
-import { indexGraph, type Model, type Node, type StaticGraphIndex } from '@pare/graph'
+import { type Graph, indexGraph, type Model, type Node, subgraphsOf } from '@pare/graph'
 import { opFacts } from '@pare/ops'
 
 import type { OpenModel, Tensors } from './model-session.js'
@@ -90,10 +90,10 @@ async function learnByHalves(
   }
 }
 
-function innerValues(model: Model): readonly string[] {
-  const index = indexGraph(model.graph)
-  return model.graph.nodes.flatMap((node) =>
-    node.outputs.filter((output) => output !== '' && isTensor(output, node, index)),
+function innerValues({ graph }: Model): readonly string[] {
+  const sequences = nonTensors(graph, new Set())
+  return graph.nodes.flatMap(({ outputs }) =>
+    outputs.filter((output) => output !== '' && !sequences.has(output)),
   )
 }
 
@@ -105,11 +105,34 @@ const TENSORS_FROM_SEQUENCES: ReadonlySet<string> = new Set([
   'SequenceLength',
 ])
 
-function isTensor(value: string, node: Node, index: StaticGraphIndex): boolean {
-  const declared = index.value(value)?.type
-  if (declared !== undefined && declared.kind !== 'unknown') return declared.kind === 'tensor'
-  if (opFacts(node)?.family === 'sequence') return TENSORS_FROM_SEQUENCES.has(node.opType)
-  return node.opType !== 'SequenceMap'
+/** Of the values that nodes make; `outer` are those of the graphs around. */
+function nonTensors(graph: Graph, outer: ReadonlySet<string>): ReadonlySet<string> {
+  const index = indexGraph(graph)
+  const found = new Set(outer)
+  for (const node of graph.nodes) {
+    for (const [i, output] of node.outputs.entries()) {
+      const declared = index.value(output)?.type?.kind ?? 'unknown'
+      const isOne = declared === 'unknown' ? isNonTensor(node, i, found) : declared !== 'tensor'
+      if (isOne) found.add(output)
+    }
+  }
+  return found
+}
+
+/** Where the initial values of a Loop begin among its inputs. */
+const LOOP_CARRIED = 2
+
+function isNonTensor(node: Node, output: number, known: ReadonlySet<string>): boolean {
+  const { opType, inputs } = node
+  if (opFacts(node)?.family === 'sequence') return !TENSORS_FROM_SEQUENCES.has(opType)
+  if (opType === 'SequenceMap') return true
+  if (opType === 'Identity') return known.has(inputs[0] ?? '')
+  if (opType === 'Loop') return known.has(inputs[output + LOOP_CARRIED] ?? '')
+  if (opType !== 'If') return false
+  return subgraphsOf(node).some((branch) => {
+    const result = branch.outputs[output]?.name
+    return result !== undefined && nonTensors(branch, known).has(result)
+  })
 }
 
 /** The model with the values as outputs; those it already has keep their declaration. */
