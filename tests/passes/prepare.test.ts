@@ -483,6 +483,7 @@ describe('prepareModel', () => {
     expect(opTypes(after)).toEqual(['Conv', 'Clip', 'Resize', 'Flatten', 'Gemm', 'Softmax'])
     expect(diagnostics).toEqual([])
     expect(shapes.get('y')).toEqual({ dataType: 'float32', dims: [2, 5] })
+    expect(shapes).toEqual(await learnShapes(after, openModel, { image }))
     await expectSameOutputs(before, after, { image })
     await expectSameOutputs(before, after, { image: randomFloats([1, 3, 6, 6], 9) })
   })

@@ -14,6 +14,8 @@ import type { ValueShape, ValueShapes } from './value-types.js'
 export interface LearnShapesOptions {
   /** Values fetched per run of the model. Default 128. */
   readonly valuesPerRun?: number
+  /** What was learned of the model before passes that keep names and shapes: the rest is learned. */
+  readonly known?: ValueShapes
 }
 
 const DEFAULT_VALUES_PER_RUN = 128
@@ -35,7 +37,13 @@ export async function learnShapes(
   const size = options.valuesPerRun ?? DEFAULT_VALUES_PER_RUN
   const learn = (values: readonly string[]) =>
     learnValues({ model, open, feeds, size, shapes }, values)
-  const values = innerValues(model)
+  const values: string[] = []
+  for (const value of innerValues(model)) {
+    const known = options.known?.get(value)
+    if (known === undefined) values.push(value)
+    else shapes.set(value, known)
+  }
+  if (values.length === 0 && options.known !== undefined) return shapes
   try {
     await learn(values)
   } catch {

@@ -53,13 +53,13 @@ const MAX_ROUNDS = 8
  * 3. Raise the opset, so that everything after it meets one form of each operator.
  * 4. Compute what is constant and drop what does nothing.
  * 5. Fold what follows a layer into its weight, and pads into the layer; flush what is too small.
- * 6. Clean up, and learn the shapes of what is left.
+ * 6. Clean up, and learn the shapes of values that are new.
  */
 export async function prepareModel(model: Model, options: PrepareOptions): Promise<PreparedModel> {
   const plain = await runSteps(model, plainPasses(options))
   const first = await learnShapes(plain.model, options.open, options.feeds)
   const folded = await runSteps(plain.model, foldingPasses(options, first))
-  const shapes = await learnShapes(folded.model, options.open, options.feeds)
+  const shapes = await learnShapes(folded.model, options.open, options.feeds, { known: first })
   return {
     model: folded.model,
     shapes,
