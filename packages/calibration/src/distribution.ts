@@ -82,12 +82,19 @@ function middle(cell: number, { min, max }: Ends): number {
 
 /** Lower edge of a cell. */
 export function cellStart(cell: number): number {
-  return CELL_STARTS[cell]!
+  return (cellStarts ??= computeCellStarts())[cell]!
 }
 
-const CELL_STARTS = Float64Array.from({ length: CELLS + 1 }, (_, cell) =>
-  cell >= SIDE ? unitEdge(cell - SIDE) : -unitEdge(SIDE - cell),
-)
+/** Computed when first asked for: most calibrations need no distribution. */
+let cellStarts: Float64Array | undefined
+
+function computeCellStarts(): Float64Array {
+  const starts = new Float64Array(CELLS + 1)
+  for (let cell = 0; cell <= CELLS; cell++) {
+    starts[cell] = cell >= SIDE ? unitEdge(cell - SIDE) : -unitEdge(SIDE - cell)
+  }
+  return starts
+}
 
 export function cellOf(value: number): number {
   return value >= 0 ? SIDE + unitBin(value) : SIDE - 1 - unitBin(-value)

@@ -21,11 +21,11 @@ export interface DeadChannelOptions extends WatchOptions {
 }
 
 /** Values fed to the inputs after which no further batch is needed: large images show all in a few. */
-const ENOUGH_VALUES = 2 ** 20
+const ENOUGH_VALUES = 2 ** 18
 
 /**
  * The channels of each point that have one value in all of the batches; onnxruntime reduces, so little
- * leaves the session. It stops early when every channel has moved, or a million values were fed. Channels are axis 1 of convolutions'
+ * leaves the session. It stops early when every channel has moved, or enough values were fed. Channels are axis 1 of convolutions'
  * outputs (four dimensions and more), else the last axis.
  */
 export async function findDeadChannels(
