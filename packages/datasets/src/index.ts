@@ -22,4 +22,5 @@ export { type DatasetMatch, matchDataset, type ModelInput, requireClassLabels } 
 export { normalizeDataset } from './normalize.js'
 export { formatNpyHeader, type NpyDataType, type NpyHeader, parseNpyHeader } from './npy.js'
 export { bytesAccess, type ByteSink, type RandomAccess } from './random-access.js'
+export { type RememberReads, rememberReads } from './remember-reads.js'
 export { type StoredEntry, writeStoredZip } from './zip-writer.js'

@@ -4,7 +4,7 @@ import { errors } from './errors.js'
 
 /**
  * Bytes that can be read at any place. `read` returns exactly `length` bytes, in a buffer that the
- * caller may keep; it throws `dataset_truncated` when the source is shorter than asked.
+ * caller may keep, but not change (`rememberReads`); it throws `dataset_truncated` when the source is shorter than asked.
  */
 export interface RandomAccess {
   readonly sizeBytes: number

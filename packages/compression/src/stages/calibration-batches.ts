@@ -1,5 +1,5 @@
 import { calibrationBatchSize } from '@pare/calibration'
-import type { Batch } from '@pare/datasets'
+import type { Batch, RememberReads } from '@pare/datasets'
 import type { Model } from '@pare/graph'
 import type { CalibrateModelOptions } from '@pare/quantization'
 
@@ -12,6 +12,8 @@ export interface CalibrationPart {
   readonly role?: string
   /** Where the model does not insist on another; default the fastest. */
   readonly batchSize?: number
+  /** Of the data set that is read. */
+  readonly remember?: RememberReads
 }
 
 /**
@@ -25,10 +27,11 @@ export async function withCalibrationBatches<Result>(
     samples,
     role = 'calibration',
     batchSize = calibrationBatchSize(model),
+    remember,
   }: CalibrationPart,
   use: (batches: AsyncIterable<Batch>, samples: number) => Promise<Result>,
 ): Promise<Result> {
-  const { dataset, close } = await openStageData(context, role)
+  const { dataset, close } = await openStageData(context, role, { remember })
   try {
     const limit = Math.min(samples, dataset.samples)
     return await use(batchesFor(dataset, model, { batchSize, limit }), limit)

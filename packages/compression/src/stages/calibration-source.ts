@@ -1,20 +1,27 @@
 import { calibrationBatchSize, type Feeds } from '@pare/calibration'
+import type { RememberReads } from '@pare/datasets'
 import type { Model } from '@pare/graph'
 import { type DataSource, takesSingleSamples } from '@pare/quantization'
 
 import type { StageContext } from './stage.js'
 import { batchesFor, openStageData } from './stage-data.js'
 
+export interface CalibrationSourcePart {
+  readonly model: Model
+  readonly samples: number
+  readonly remember?: RememberReads
+}
+
 /**
  * The first `samples` of the input `calibration`, as often as an algorithm wants to look at them.
  */
 export function calibrationSource(
   context: StageContext,
-  { model, samples }: { readonly model: Model; readonly samples: number },
+  { model, samples, remember }: CalibrationSourcePart,
 ): DataSource {
   const batchSize = takesSingleSamples(model) ? 1 : calibrationBatchSize(model)
   async function* batches(part: { samples: number; from?: number }): AsyncGenerator<Feeds> {
-    const { dataset, close } = await openStageData(context, 'calibration')
+    const { dataset, close } = await openStageData(context, 'calibration', { remember })
     try {
       const offset = part.from ?? 0
       const limit = Math.max(0, Math.min(part.samples, samples - offset))

@@ -25,7 +25,7 @@ export function candidateJudge(
   { metric, output, labels, threads, device, max_drop: limit }: Judging,
 ): (candidate: Model) => Promise<Verdict> {
   return async (candidate) => {
-    const { dataset, close } = await openStageData(context, 'data', labels)
+    const { dataset, close } = await openStageData(context, 'data', { labels })
     try {
       const { drop } = await judgePrimary({
         runtime: context.runtime,

@@ -24,7 +24,7 @@ interface Params {
  */
 export async function evaluate(context: StageContext): Promise<StageResult> {
   const { metric, output, labels, device, threads } = context.params as unknown as Params
-  const { dataset, close } = await openStageData(context, 'data', labels)
+  const { dataset, close } = await openStageData(context, 'data', { labels })
   try {
     const original = await readStoredModel(context, 'original')
     const result = await readStoredModel(context, 'result')

@@ -1,7 +1,7 @@
 import type { CalibrationStatistics } from '@pare/calibration'
 import { parseStatistics, STATISTICS_OF_METHOD, withRangesOf } from '@pare/calibration'
+import { rememberReads } from '@pare/datasets'
 import { countMacs } from '@pare/evaluation'
-import type { Model } from '@pare/graph'
 import {
   calibrateModel,
   chooseTechniques,
@@ -12,7 +12,7 @@ import {
 
 import { type IntegerStep, isInteger } from '../recipe/contradictions.js'
 import type { StepOf } from '../recipe/recipe.js'
-import { calibrationReader } from './calibration-batches.js'
+import { type CalibrationPart, calibrationReader } from './calibration-batches.js'
 import { calibrationSource } from './calibration-source.js'
 import { candidateJudge, type Judging } from './candidate-judge.js'
 import { optimizeWith } from './optimize-model.js'
@@ -25,6 +25,9 @@ type Params = Omit<StepOf<'quantize_static'>, 'type'> & {
   /** Absent where the job sets no limit to the drop. */
   readonly judging?: Judging
 }
+
+/** Of calibration data, which every candidate is run on. */
+const REMEMBERED_BYTES = 32 << 20
 
 type IntegerParams = IntegerStep<Params>
 
@@ -43,14 +46,17 @@ export async function quantizeStatic(context: StageContext): Promise<StageResult
   if (!isInteger(params)) return quantizeFloat8(context, model, { statistics, params })
   const { samples } = params.calibration
   const shapes = await readShapes(context)
+  const remember = rememberReads(REMEMBERED_BYTES)
   const found = await searchStatic({
     model,
     statistics: chooseRanges(params, statistics),
     options: toOptions(params),
     optimize: optimizeWith(context),
-    source: calibrationSource(context, { model, samples }),
+    source: calibrationSource(context, { model, samples, remember }),
     recalibrate: (changed, part = samples) =>
-      recalibrate(context, params, { model: changed, samples: Math.min(part, samples) }),
+      recalibrate(context, params, {
+        ...{ model: changed, samples: Math.min(part, samples), remember },
+      }),
     techniques: chooseTechniques({
       equalization: params.equalization,
       smoothQuant: params.smooth_quant,
@@ -87,16 +93,16 @@ function chooseRanges(params: Params, statistics: CalibrationStatistics): Calibr
   return withRangesOf(statistics, method, { percentile, movingAverageConstant, symmetric })
 }
 
-/** Ranges of a changed model, from the first `samples` by the same method. */
+/** Ranges of a changed model, by the same method. */
 async function recalibrate(
   context: StageContext,
   params: Params,
-  { model, samples }: { readonly model: Model; readonly samples: number },
+  part: CalibrationPart,
 ): Promise<CalibrationStatistics> {
   const { method, stop_below_drift: stopBelowDrift } = params.calibration
   const statistics = await calibrateModel({
-    ...{ model, stopBelowDrift, kind: STATISTICS_OF_METHOD[method] },
-    read: calibrationReader(context, { model, samples }),
+    ...{ model: part.model, stopBelowDrift, kind: STATISTICS_OF_METHOD[method] },
+    read: calibrationReader(context, part),
     runtime: context.runtime,
     threads: context.threads,
     device: context.device,

@@ -5,6 +5,7 @@ import {
   type InputBinding,
   matchDataset,
   openDataset,
+  type RememberReads,
 } from '@pare/datasets'
 import { openFile } from '@pare/datasets/node'
 import type { Model } from '@pare/graph'
@@ -17,14 +18,21 @@ export interface StageData {
   readonly close: () => Promise<void>
 }
 
+export interface OpenStageDataOptions {
+  /** Name of the labels array. */
+  readonly labels?: string | undefined
+  /** Of one data set: what was read before need not be read again. */
+  readonly remember?: RememberReads | undefined
+}
+
 export async function openStageData(
   context: StageContext,
   role: string,
-  labels?: string,
+  { labels, remember = (source) => source }: OpenStageDataOptions = {},
 ): Promise<StageData> {
   const file = await openFile(inputOf(context, role).path)
   try {
-    const dataset = await openDataset(file, labels === undefined ? {} : { labels })
+    const dataset = await openDataset(remember(file), labels === undefined ? {} : { labels })
     return { dataset, close: () => file.close() }
   } catch (error) {
     await file.close()
