@@ -28,14 +28,14 @@ export {
   type EqualizeResult,
 } from './accuracy/equalize.js'
 export type { Verdict } from './accuracy/fallback.js'
-export {
-  type ChosenTechnique,
-  searchStatic,
-  type SearchStaticInput,
-  type SearchStaticResult,
-  type SensitivityDepth,
-  type TriedCandidate,
-} from './accuracy/search.js'
+export { searchStatic } from './accuracy/search.js'
+export type {
+  ChosenTechnique,
+  SearchStaticInput,
+  SearchStaticResult,
+  SensitivityDepth,
+  TriedCandidate,
+} from './accuracy/search-input.js'
 export type { LayerSensitivity } from './accuracy/sensitivity.js'
 export {
   SMOOTH_OP_TYPES,

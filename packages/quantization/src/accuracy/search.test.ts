@@ -9,7 +9,8 @@ import { optimize, randomTensor, randomValues } from '../testing.js'
 import type { DataSource } from './data-source.js'
 import type { Verdict } from './fallback.js'
 import { createReference } from './output-error.js'
-import { searchStatic, type SearchStaticInput } from './search.js'
+import { searchStatic } from './search.js'
+import type { SearchStaticInput } from './search-input.js'
 import type { Technique } from './technique.js'
 
 const runtime = onnxRuntime()

@@ -2,19 +2,15 @@
 // ranges asked for, tries one technique after the other on what was best so far, and keeps what the
 // outputs show to be better; then it measures the layers, and leaves the worst ones float where the
 // caller is not content. docs/accuracy.md tells why in this order.
-import type { CalibrationStatistics } from '@pare/calibration'
-import type { Diagnostic, Model } from '@pare/graph'
-
-import type { QuantizeStaticOptions } from '../options.js'
-import { quantizeExcept } from '../quantize-static.js'
 import { quantizeVerified, type QuantizeVerifiedResult } from '../quantize-verified.js'
-import type { Optimize } from '../read-back.js'
 import type { LayerReport } from '../report.js'
-import type { DataSource } from './data-source.js'
-import { type Attempt, fallBack, FALLBACK_REASON, type Verdict } from './fallback.js'
-import { createReference, type Reference } from './output-error.js'
+import { type Attempt, fallBack, FALLBACK_REASON } from './fallback.js'
+import { improve } from './improve.js'
+import { createReference } from './output-error.js'
 import { hasSameNodes, withKernelsOf } from './same-nodes.js'
-import { ProgressCounter, type SearchProgress } from './search-progress.js'
+import type { SearchStaticInput, SearchStaticResult, SensitivityDepth } from './search-input.js'
+import { ProgressCounter } from './search-progress.js'
+import { type Floats, record, type Search } from './search-run.js'
 import {
   type LayerSensitivity,
   measureFloatAlone,
@@ -26,68 +22,7 @@ import {
   worstFirst,
 } from './sensitivity.js'
 import { storeWeightsAsFloat16 } from './store-float16.js'
-import type {
-  NothingToDo,
-  Proposal,
-  SearchState,
-  Technique,
-  TechniqueContext,
-} from './technique.js'
-
-/** `try` keeps what is better, `use` keeps it in any case. */
-export interface ChosenTechnique {
-  readonly technique: Technique
-  readonly mode: 'try' | 'use'
-}
-
-/** `float16`: float layers whose weights are stored in 16 bits. */
-export type Fallback = 'float' | 'float16' | 'none'
-
-/** `auto`: `quantized_alone` for models with few layers. */
-export type SensitivityDepth = 'auto' | 'none' | 'quantized_alone' | 'both'
-
-export interface SearchStaticInput {
-  /** A prepared float model and the ranges of its values. */
-  readonly model: Model
-  readonly statistics: CalibrationStatistics
-  readonly options: QuantizeStaticOptions
-  readonly optimize: Optimize
-  readonly source: DataSource
-  /** Calibrates a changed model on the first `samples` (default: all), ranges chosen as before. */
-  readonly recalibrate: (model: Model, samples?: number) => Promise<CalibrationStatistics>
-  readonly techniques: readonly ChosenTechnique[]
-  readonly sensitivity: SensitivityDepth
-  /** Judges a candidate; without it the first result is accepted. */
-  readonly judge?: (candidate: Model) => Promise<Verdict>
-  /** What layers become where the judge is not content; `none` leaves the result as it is. */
-  readonly fallback: Fallback
-  /** Multiply-accumulates of one sample, where known: the larger, the fewer samples are compared. */
-  readonly macs?: number
-  readonly onProgress?: (progress: SearchProgress) => void
-}
-
-/** One candidate that was run. Plain JSON, a row of the report. */
-export interface TriedCandidate {
-  readonly name: string
-  readonly description: string
-  /** SQNR of the model's outputs on calibration samples; null where there is no error. */
-  readonly sqnr_db: number | null
-  /** The drop that was judged, where there was a judge. */
-  readonly drop?: number | null
-  /** Whether it is in the result. */
-  readonly chosen: boolean
-  readonly layers_float: number
-  readonly note?: string
-}
-
-export interface SearchStaticResult {
-  readonly model: Model
-  readonly layers: readonly LayerReport[]
-  readonly diagnostics: readonly Diagnostic[]
-  readonly rounds: number
-  readonly tried: readonly TriedCandidate[]
-  readonly sensitivity: readonly LayerSensitivity[]
-}
+import type { SearchState } from './technique.js'
 
 /** Samples that candidates are compared on; measured to rank them as thousands do. */
 const JUDGED_SAMPLES = 64
@@ -99,8 +34,6 @@ const SENSITIVITY_SAMPLES = 16
 const SENSITIVITY_MACS = 2e9
 /** Layers up to which `auto` asks each. */
 const AUTO_LAYERS = 64
-/** What a candidate must gain to be kept: less is within what other samples would say. */
-const MIN_GAIN_DB = 0.3
 
 /**
  * Throws what `quantizeVerified` throws, and the errors of the runtime. Depends on its arguments
@@ -145,18 +78,6 @@ function judgedSamples({ macs = 0 }: SearchStaticInput): number {
 
 const START = 'Weights rounded to nearest, ranges as calibrated.'
 
-interface Search {
-  readonly input: SearchStaticInput
-  /** That candidates are compared on. */
-  readonly samples: number
-  readonly reference: Reference
-  readonly progress: ProgressCounter
-  readonly tried: TriedCandidate[]
-  readonly diagnostics: Diagnostic[]
-}
-
-type Floats = Pick<SearchState, 'model' | 'statistics'>
-
 /** Quantizes with a look at what the runtime makes of it. */
 async function quantizeAndCompare(
   { input, reference }: Search,
@@ -183,99 +104,6 @@ async function readBackAgain(
     ...improved,
     result: await quantizeVerified({ model, statistics, options, optimize, forced }),
   }
-}
-
-interface Candidate {
-  readonly name: string
-  readonly description: string
-  readonly state: SearchState
-  readonly chosen: boolean
-  readonly note?: string
-  readonly drop?: number | null
-}
-
-function record({ tried }: Search, { state, ...candidate }: Candidate): void {
-  const layersFloat = state.result.layers.filter(({ decision }) => decision === 'float').length
-  tried.push({ ...candidate, sqnr_db: state.error.sqnrDb, layers_float: layersFloat })
-}
-
-/** One technique after the other on what was best so far; which layers are integer stays. */
-async function improve(search: Search, start: SearchState): Promise<SearchState> {
-  let best = start
-  for (const chosen of search.input.techniques) {
-    search.progress.step(chosen.technique.name)
-    const proposal = await propose(search, chosen, best)
-    if (proposal === undefined) continue
-    const state = await attempt(search, chosen, { proposal, best })
-    const isKept = chosen.mode === 'use' || isBetter(state, best)
-    const { name, description } = chosen.technique
-    record(search, { name, description, state, chosen: isKept, note: proposal.note })
-    if (!isKept) continue
-    best = state
-    search.diagnostics.push(...(proposal.diagnostics ?? []))
-  }
-  return best
-}
-
-/**
- * Quantizes what was proposed. Where it needs new ranges, those of the samples that are compared show
- * whether it is worth calibrating on all of them: they are narrower, so that they favour it.
- */
-async function attempt(
-  search: Search,
-  { mode }: ChosenTechnique,
-  { proposal, best }: { readonly proposal: Proposal; readonly best: SearchState },
-): Promise<SearchState> {
-  const { model, statistics } = proposal
-  const quantize = (ranges: CalibrationStatistics) =>
-    quantizeLike(search, best, { model, statistics: ranges })
-  if (statistics !== undefined) return quantize(statistics)
-  const { recalibrate } = search.input
-  if (mode === 'try') {
-    const quick = await quantize(await recalibrate(model, search.samples))
-    if (!isBetter(quick, best)) return quick
-  }
-  return quantize(await recalibrate(model))
-}
-
-async function quantizeLike(
-  { input, reference }: Search,
-  { result: { forced, rounds } }: SearchState,
-  floats: Floats,
-): Promise<SearchState> {
-  const { options } = input
-  const quantized = quantizeExcept(floats.model, floats.statistics, { options, forced })
-  return {
-    ...floats,
-    result: { ...quantized, forced, rounds },
-    error: await reference.compare(quantized.model),
-  }
-}
-
-async function propose(
-  search: Search,
-  { technique, mode }: ChosenTechnique,
-  state: SearchState,
-): Promise<Proposal | undefined> {
-  const { options, source } = search.input
-  const { samples } = search
-  const context: TechniqueContext = { options, source, samples }
-  const proposal: Proposal | NothingToDo = await technique.propose(state, context, mode === 'use')
-  if (!('nothing' in proposal)) return proposal
-  const { name, description } = technique
-  search.tried.push({
-    name,
-    description,
-    sqnr_db: null,
-    chosen: false,
-    layers_float: 0,
-    note: proposal.nothing,
-  })
-  return undefined
-}
-
-function isBetter(state: SearchState, best: SearchState): boolean {
-  return state.error.noise < best.error.noise * 10 ** (-MIN_GAIN_DB / 10)
 }
 
 /** What leaving single layers of a result float needs: a model for each. */

@@ -44,6 +44,11 @@ export interface NothingToDo {
 export interface Technique {
   readonly name: string
   readonly description: string
+  /**
+   * It moves ranges between channels, and does not look at those there are: several such techniques may
+   * follow one another before all samples are looked at again.
+   */
+  readonly movesRanges?: boolean
   /** Whether it is worth a try without being asked for: cheap signs only. */
   readonly propose: (
     state: SearchState,

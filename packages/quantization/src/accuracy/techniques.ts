@@ -4,7 +4,7 @@ import { adaRound } from './adaround.js'
 import { type BiasCorrectionMethod, correctBias } from './bias-correction.js'
 import { collectChannelMaxima } from './channel-maxima.js'
 import { clipPoints, equalizeLayers, spreadOf } from './equalize.js'
-import type { ChosenTechnique } from './search.js'
+import type { ChosenTechnique } from './search-input.js'
 import { smoothPoints, smoothQuant } from './smooth.js'
 import type { Technique } from './technique.js'
 
@@ -39,6 +39,7 @@ const WORTH_A_TRY = 4
 const EQUALIZATION: Technique = {
   name: 'equalization',
   description: 'Cross-layer equalization: the channels between two layers scaled alike.',
+  movesRanges: true,
   async propose({ model }, { source, samples }, asked) {
     // Scaling through a bounded Clip holds for the data looked at only: not unasked.
     const points = asked ? clipPoints(model) : []
@@ -62,6 +63,7 @@ function smoothing(alpha: number): Technique {
   return {
     name: 'smooth_quant',
     description: `SmoothQuant: outliers of activations moved into the weights, alpha ${alpha}.`,
+    movesRanges: true,
     async propose({ model }, { source, samples }, asked) {
       const points = smoothPoints(model)
       if (points.length === 0) return { nothing: 'no layer whose input can be smoothed' }

@@ -1,0 +1,170 @@
+import { calibrate, type CalibrationStatistics, type Feeds } from '@pare/calibration'
+import type { Model } from '@pare/graph'
+import { model } from '@pare/graph/testing'
+import { onnxRuntime } from '@pare/inference/onnxruntime'
+import { describe, expect, it } from 'vitest'
+
+import { observationPoints } from '../observation-points.js'
+import { optimize, randomTensor, randomValues } from '../testing.js'
+import { searchStatic } from './search.js'
+import type { ChosenTechnique, SearchStaticInput } from './search-input.js'
+import type { SearchState, Technique } from './technique.js'
+
+const runtime = onnxRuntime()
+const ROWS = 32
+/** So many multiply-accumulates that a comparison looks at the first batch alone. */
+const OF_FIRST_BATCH = { macs: 1e9 }
+
+function network(): Model {
+  return model({ opset: 17 })
+    .input('x', 'float32', ['n', 16])
+    .floats('w1', [16, 16], randomValues(256, 1, 0.25))
+    .floats('w2', [16, 16], randomValues(256, 2, 0.25))
+    .node('MatMul', ['x', 'w1'], ['a'])
+    .node('Relu', ['a'], ['r'])
+    .node('MatMul', ['r', 'w2'], ['y'])
+    .output('y')
+    .build()
+}
+
+/** The second batch has values `times` as large as the first. */
+function data(times: number): readonly Feeds[] {
+  const [first, second] = [1, 2].map((seed) => randomTensor([ROWS, 16], seed))
+  const larger = Float32Array.from(second!.data as Float32Array, (value) => value * times)
+  return [{ x: first! }, { x: { ...second!, data: larger } }]
+}
+
+/** A search that says how many samples each calibration was asked for. */
+async function searched(
+  batches: readonly Feeds[],
+  techniques: readonly ChosenTechnique[],
+  given: Partial<SearchStaticInput> & { readonly widened?: number } = {},
+) {
+  const { widened = 1, ...rest } = given
+  const built = network()
+  const asked: (number | undefined)[] = []
+  const upTo = (samples = Infinity) => batches.slice(0, Math.ceil(samples / ROWS))
+  const recalibrate = (changed: Model, samples?: number) => {
+    asked.push(samples)
+    const points = observationPoints(changed)
+    return calibrate({ model: changed, points, runtime, batches: upTo(samples) })
+  }
+  const statistics = wider(await recalibrate(built), widened)
+  asked.length = 0
+  const result = await searchStatic({
+    ...{ model: built, statistics, options: {}, optimize, recalibrate, techniques },
+    source: {
+      ...{ runtime, threads: 1 },
+      async *batches({ samples }) {
+        yield* upTo(samples)
+        await Promise.resolve()
+      },
+    },
+    sensitivity: 'none',
+    fallback: 'none',
+    ...rest,
+  })
+  return { ...result, asked }
+}
+
+function wider(statistics: CalibrationStatistics, by: number): CalibrationStatistics {
+  const tensors = Object.entries(statistics.tensors).map(([name, tensor]) => {
+    const { min, max } = tensor.state.range!
+    const range = { min: min * by, max: max * by }
+    return [name, { ...tensor, state: { ...tensor.state, range } }]
+  })
+  return { ...statistics, tensors: Object.fromEntries(tensors) as never }
+}
+
+/** Proposes the model as it is: all that it changes are ranges. */
+const calibrating = (name: string): Technique => ({
+  name,
+  description: 'calibrates',
+  movesRanges: true,
+  propose: ({ model: same }) =>
+    Promise.resolve({
+      ...{ model: same, note: name },
+      diagnostics: [{ severity: 'info', code: name, message: name, node: 'a', opType: 'MatMul' }],
+    }),
+})
+
+const tries = (technique: Technique): ChosenTechnique => ({ technique, mode: 'try' })
+
+describe('the techniques of a search', () => {
+  it('calibrate on few samples each, and on all once before what works with ranges', async () => {
+    const seen: SearchState[] = []
+    const looking: Technique = {
+      name: 'looking',
+      description: 'looks at the ranges',
+      propose: (state) => {
+        seen.push(state)
+        return Promise.resolve({ nothing: 'has seen enough' })
+      },
+    }
+    const techniques = [calibrating('first'), calibrating('second'), looking].map(tries)
+    const given = { widened: 16, ...OF_FIRST_BATCH }
+    const { asked, tried, diagnostics } = await searched(data(1.2), techniques, given)
+    expect(tried.map(({ name, chosen }) => [name, chosen])).toEqual([
+      ['nearest', true],
+      ['first', true],
+      ['second', false],
+      ['calibration', true],
+      ['looking', false],
+    ])
+    expect(asked).toEqual([8, 8, undefined])
+    expect(seen.map(({ statistics }) => statistics.samples)).toEqual([2 * ROWS])
+    expect(tried[3]).toMatchObject({ note: '64 samples instead of 32' })
+    expect(tried[3]!.sqnr_db).toBe(-10 * Math.log10(seen[0]!.error.noise))
+    expect(diagnostics.filter(({ code }) => code === 'first')).toHaveLength(1)
+  })
+
+  it('are taken back where they are no better with the ranges of all samples', async () => {
+    const plain = await searched(data(50), [], {
+      ...OF_FIRST_BATCH,
+      sensitivity: 'quantized_alone',
+    })
+    const techniques = [tries(calibrating('narrow'))]
+    const {
+      tried,
+      model: result,
+      diagnostics,
+    } = await searched(data(50), techniques, OF_FIRST_BATCH)
+    expect(tried.map(({ name, chosen }) => [name, chosen])).toEqual([
+      ['nearest', true],
+      ['narrow', false],
+      ['calibration', false],
+    ])
+    const [nearest, narrow, calibration] = tried.map((row) => row.sqnr_db!)
+    expect(narrow).toBeGreaterThan(nearest! + 10)
+    expect(calibration).toBe(nearest)
+    expect(tried[2]!.note).toMatch(/taken back/)
+    expect(diagnostics.filter(({ code }) => code === 'narrow')).toEqual([])
+    expect(result).toEqual(plain.model)
+  })
+
+  it('calibrate once where the compared samples are all there are', async () => {
+    const techniques = [tries(calibrating('first'))]
+    const { asked, tried } = await searched(data(1), techniques, { widened: 16 })
+    expect(asked).toEqual([64])
+    expect(tried.map(({ name, chosen }) => [name, chosen])).toEqual([
+      ['nearest', true],
+      ['first', true],
+    ])
+  })
+
+  it('calibrate on all samples at once where they are used whatever comes of it', async () => {
+    const techniques: readonly ChosenTechnique[] = [
+      tries(calibrating('first')),
+      { technique: calibrating('asked'), mode: 'use' },
+    ]
+    const given = { widened: 16, ...OF_FIRST_BATCH }
+    const { asked, tried } = await searched(data(1), techniques, given)
+    expect(tried.map(({ name, chosen }) => [name, chosen])).toEqual([
+      ['nearest', true],
+      ['first', true],
+      ['calibration', true],
+      ['asked', true],
+    ])
+    expect(asked).toEqual([8, undefined, undefined])
+  })
+})
