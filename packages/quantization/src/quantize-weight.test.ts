@@ -10,6 +10,13 @@ import { randomValues, runModel } from './testing.js'
 
 const full = { range: 'full' } as const
 
+/** Whether any two integers of one sign do. */
+function saturates(integers: Int8Array): boolean {
+  return integers.some((a, i) =>
+    integers.some((b, j) => i < j && a * b > 0 && Math.abs(a + b) > MAX_PAIR_SUM),
+  )
+}
+
 describe('quantizeWeight', () => {
   it('gives each channel its own scale along any axis', () => {
     const values = Float32Array.of(1, 20, -2, 10, 0.5, -40)
@@ -45,6 +52,24 @@ describe('quantizeWeight', () => {
   it('uses 64 steps at most with the reduced range', () => {
     const { data } = quantizeWeight(randomValues(500, 4), [5, 100], { range: 'reduced', axis: 0 })
     expect(Math.max(...data.map(Math.abs))).toBe(64)
+  })
+
+  it('counts the channels in which two integers of one sign exceed the sum that saturates', () => {
+    const weights = fc.array(fc.float({ min: -2, max: 2 }), { minLength: 12, maxLength: 48 })
+    const ranges = fc.constantFrom('full', 'reduced', 'pairwise')
+    fc.assert(
+      fc.property(weights, ranges, fc.constantFrom(0, 1), (list, range, axis) => {
+        const columns = Math.floor(list.length / 4)
+        const values = Float32Array.from(list.slice(0, 4 * columns))
+        const { data, riskyChannels } = quantizeWeight(values, [4, columns], { range, axis })
+        const channels = Array.from({ length: axis === 0 ? 4 : columns }, (_, channel) =>
+          data.filter(
+            (_value, i) => (axis === 0 ? Math.floor(i / columns) : i % columns) === channel,
+          ),
+        )
+        expect(riskyChannels).toBe(channels.filter(saturates).length)
+      }),
+    )
   })
 
   it('lets no two weights of one sign in a channel exceed the sum that saturates', () => {

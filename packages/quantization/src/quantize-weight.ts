@@ -1,10 +1,10 @@
 // Weights as int8: symmetric, one scale per output channel or one for all.
-import { clamp, roundHalfToEven } from '@pare/tensor'
+import { roundHalfToEven } from '@pare/tensor'
 
 import { type ChannelLayout, channelLayout } from './channels.js'
 import { REDUCED_INT8, SYMMETRIC_INT8 } from './integer-type.js'
 import { symmetricScale } from './params.js'
-import { type ChannelPeaks, channelPeaks, countRiskyChannels, MAX_PAIR_SUM } from './saturation.js'
+import { type ChannelPeaks, channelPeaks, MAX_PAIR_SUM, pairSum } from './saturation.js'
 
 /**
  * How much of the int8 range the weights may use.
@@ -40,31 +40,23 @@ export function quantizeWeight(
 ): QuantizedWeight {
   const layout = channelLayout(dims, options.axis)
   const peaks = channelPeaks(values, layout)
-  const scales = Float32Array.from(peaks.absMax, (_, channel) => {
+  const scales = new Float32Array(layout.channels)
+  for (let channel = 0; channel < scales.length; channel++) {
     const scale = channelScale(peaks, channel, options.range)
-    return Math.max(scale, options.minScales?.[channel] ?? 0)
-  })
-  const data = new Int8Array(values.length)
-  let index = 0
-  for (let block = 0; block < layout.outer; block++) {
-    for (let channel = 0; channel < layout.channels; channel++) {
-      const scale = scales[channel]!
-      for (let i = 0; i < layout.inner; i++, index++) {
-        data[index] = quantizeSymmetric(values[index]!, scale)
-      }
-    }
+    scales[channel] = Math.max(scale, options.minScales?.[channel] ?? 0)
   }
-  return { data, scales, layout, riskyChannels: countRiskyChannels(data, layout) }
+  const data = quantizeSymmetric(values, scales, layout)
+  return { data, scales, layout, riskyChannels: countRisky(peaks, scales) }
 }
 
 function channelScale(peaks: ChannelPeaks, channel: number, range: WeightRange): number {
-  const absMax = peaks.absMax[channel]!
+  const absMax = Math.max(peaks.up[channel]!, peaks.down[channel]!)
   if (range === 'reduced') return symmetricScale(absMax, REDUCED_INT8.qmax)
   const full = symmetricScale(absMax, SYMMETRIC_INT8.qmax)
   if (range === 'full') return full
   // Two magnitudes that sum to 128 at most also do so rounded half to even: the one is rounded up
   // only where the other is rounded down. float32 rounding of the scale must not spoil that.
-  const limited = roundUpToFloat32(peaks.pairSum[channel]! / MAX_PAIR_SUM)
+  const limited = roundUpToFloat32(pairSum(peaks, channel) / MAX_PAIR_SUM)
   return Math.max(full, limited)
 }
 
@@ -73,10 +65,48 @@ function roundUpToFloat32(x: number): number {
   return nearest >= x ? nearest : Math.fround(nearest * (1 + 2 ** -23))
 }
 
-/** round(value / scale) in −127…127, dividing in float32 as QuantizeLinear does. */
-function quantizeSymmetric(value: number, scale: number): number {
+/** Added and taken away again, it rounds half to even what is smaller than 2^51; the rest stays as large. */
+const ROUNDING = 1.5 * 2 ** 52
+
+/**
+ * round(value / scale) in −127…127, dividing in float32 as QuantizeLinear does. Every weight of every
+ * candidate comes by, in code that is not warm yet: one plain loop.
+ */
+function quantizeSymmetric(
+  values: Float32Array,
+  scales: Float32Array,
+  { channels, outer, inner }: ChannelLayout,
+): Int8Array {
   const { qmin, qmax } = SYMMETRIC_INT8
-  return clamp(roundHalfToEven(Math.fround(value / scale)), qmin, qmax)
+  const data = new Int8Array(values.length)
+  let index = 0
+  for (let block = 0; block < outer; block++) {
+    for (let channel = 0; channel < channels; channel++) {
+      const scale = scales[channel]!
+      for (const end = index + inner; index < end; index++) {
+        const q = Math.fround(values[index]! / scale) + ROUNDING - ROUNDING
+        data[index] = q > qmax ? qmax : q < qmin ? qmin : q
+      }
+    }
+  }
+  return data
+}
+
+/** Rounding keeps the order, so the greatest integers of a channel are those of its greatest weights. */
+function countRisky(peaks: ChannelPeaks, scales: Float32Array): number {
+  const layout = { channels: scales.length, outer: 1, inner: 1 }
+  const round = (values: Float32Array) => quantizeSymmetric(values, scales, layout)
+  const integers = {
+    up: round(peaks.up),
+    secondUp: round(peaks.secondUp),
+    down: round(peaks.down),
+    secondDown: round(peaks.secondDown),
+  }
+  let count = 0
+  for (let channel = 0; channel < scales.length; channel++) {
+    if (pairSum(integers, channel) > MAX_PAIR_SUM) count++
+  }
+  return count
 }
 
 /** Int32 bias of each channel, in units of s_x · s_w. */

@@ -3,12 +3,8 @@ import type { GraphEditor } from '@pare/graph'
 import { type Tensor, tensorFromFloat32, toFloat32 } from '@pare/tensor'
 
 import type { ChannelGraph } from './channel-graph.js'
-import {
-  type ChannelLayer,
-  type ChannelVector,
-  type LayerForm,
-  magnitudes,
-} from './channel-layers.js'
+import type { ChannelLayer, ChannelVector, LayerForm } from './channel-layers.js'
+import { LayerRanges, type Side } from './layer-ranges.js'
 
 /** One factor per id, that of its root counts: channels are divided by it. */
 export type ChannelScales = Float64Array
@@ -18,8 +14,7 @@ export interface ScaledLayer {
   readonly layer: ChannelLayer
   readonly inputRoots: Int32Array | undefined
   readonly outputRoots: Int32Array
-  /** Greatest magnitude of the weight per row and column, [first · second]; computed when asked. */
-  readonly magnitudes: () => Float32Array
+  readonly ranges: LayerRanges
 }
 
 export function scaledLayers(graph: ChannelGraph): readonly ScaledLayer[] {
@@ -28,13 +23,8 @@ export function scaledLayers(graph: ChannelGraph): readonly ScaledLayer[] {
     layer,
     inputRoots: layer.inputIds === undefined ? undefined : ids.roots(layer.inputIds),
     outputRoots: ids.roots(layer.outputIds),
-    magnitudes: once(() => magnitudes(layer.weight, layer.form)),
+    ranges: new LayerRanges(layer),
   }))
-}
-
-function once<Result>(compute: () => Result): () => Result {
-  let result: Result | undefined
-  return () => (result ??= compute())
 }
 
 /**
@@ -42,66 +32,39 @@ function once<Result>(compute: () => Result): () => Result {
  * `greatest` where it is more than there is.
  */
 export function raiseRanges(
-  scaled: ScaledLayer,
+  { layer, inputRoots, outputRoots, ranges }: ScaledLayer,
   scales: ChannelScales,
-  { side, greatest }: { readonly side: 'input' | 'output'; readonly greatest: Float64Array },
+  { side, greatest }: { readonly side: Side; readonly greatest: Float64Array },
 ): void {
-  const { form } = scaled.layer
-  const factor = {
-    input:
-      scaled.inputRoots === undefined
-        ? new Float64Array(form.inputs).fill(1)
-        : Float64Array.from(scaled.inputRoots, (root) => scales[root]!),
-    output: Float64Array.from(scaled.outputRoots, (root) => 1 / scales[root]!),
-  }
-  const other = side === 'input' ? 'output' : 'input'
-  const ranges =
-    form.rows === side
-      ? rowRanges(scaled.magnitudes(), form, factor[other])
-      : columnRanges(scaled.magnitudes(), form, {
-          rowFactors: factor[other],
-          columns: factor[side].length,
-        })
-  const roots = side === 'input' ? scaled.inputRoots! : scaled.outputRoots
-  for (const [channel, root] of roots.entries()) {
-    const range = ranges[channel]! * factor[side][channel]!
+  const isInput = side === 'input'
+  const roots = isInput ? inputRoots! : outputRoots
+  const found = ranges.of(
+    side,
+    isInput ? outputFactors(outputRoots, scales) : inputFactors(layer, inputRoots, scales),
+  )
+  for (let channel = 0; channel < roots.length; channel++) {
+    const root = roots[channel]!
+    const scale = scales[root]!
+    const range = found[channel]! * (isInput ? scale : 1 / scale)
     if (range > greatest[root]!) greatest[root] = range
   }
 }
 
-function rowRanges(
-  magnitudes: Float32Array,
-  { first, second, rowsPerGroup }: LayerForm,
-  columnFactors: Float64Array,
+function inputFactors(
+  { form: { inputs } }: ChannelLayer,
+  roots: Int32Array | undefined,
+  scales: ChannelScales,
 ): Float64Array {
-  const ranges = new Float64Array(first)
-  for (let i = 0; i < first; i++) {
-    const column = Math.floor(i / rowsPerGroup) * second
-    let most = 0
-    for (let j = 0; j < second; j++) {
-      const range = magnitudes[i * second + j]! * columnFactors[column + j]!
-      if (range > most) most = range
-    }
-    ranges[i] = most
-  }
-  return ranges
+  if (roots === undefined) return ones(inputs)
+  const factors = new Float64Array(inputs)
+  for (let i = 0; i < inputs; i++) factors[i] = scales[roots[i]!]!
+  return factors
 }
 
-function columnRanges(
-  magnitudes: Float32Array,
-  { first, second, rowsPerGroup }: LayerForm,
-  { rowFactors, columns }: { readonly rowFactors: Float64Array; readonly columns: number },
-): Float64Array {
-  const ranges = new Float64Array(columns)
-  for (let i = 0; i < first; i++) {
-    const column = Math.floor(i / rowsPerGroup) * second
-    const factor = rowFactors[i]!
-    for (let j = 0; j < second; j++) {
-      const range = magnitudes[i * second + j]! * factor
-      if (range > ranges[column + j]!) ranges[column + j] = range
-    }
-  }
-  return ranges
+function outputFactors(roots: Int32Array, scales: ChannelScales): Float64Array {
+  const factors = new Float64Array(roots.length)
+  for (let i = 0; i < factors.length; i++) factors[i] = 1 / scales[roots[i]!]!
+  return factors
 }
 
 /** Writes all weights, biases and constants that a factor other than 1 changes. */
@@ -131,8 +94,13 @@ export function writeScales(
 /** Undefined where all are 1. */
 function factors(roots: Int32Array | undefined, scales: ChannelScales): Float64Array | undefined {
   if (roots === undefined) return undefined
-  const list = Float64Array.from(roots, (root) => scales[root]!)
-  return list.every((scale) => scale === 1) ? undefined : list
+  const list = new Float64Array(roots.length)
+  let isChanged = false
+  for (let i = 0; i < list.length; i++) {
+    list[i] = scales[roots[i]!]!
+    if (list[i] !== 1) isChanged = true
+  }
+  return isChanged ? list : undefined
 }
 
 interface Factors {
@@ -143,19 +111,25 @@ interface Factors {
 function scaledWeight(weight: Tensor, form: LayerForm, { input, output }: Factors): Tensor {
   const { first, second, inner, rows, rowsPerGroup } = form
   const down = output?.map((scale) => 1 / scale)
-  const [rowFactors, columnFactors] = rows === 'input' ? [input, down] : [down, input]
+  const [byRow, byColumn] = rows === 'input' ? [input, down] : [down, input]
+  const rowFactors = byRow ?? ones(first)
+  const columnFactors = byColumn ?? ones((first / rowsPerGroup) * second)
   const source = toFloat32(weight)
   const values = new Float32Array(source.length)
   let at = 0
   for (let i = 0; i < first; i++) {
     const column = Math.floor(i / rowsPerGroup) * second
-    const rowFactor = rowFactors?.[i] ?? 1
+    const rowFactor = rowFactors[i]!
     for (let j = 0; j < second; j++) {
-      const factor = rowFactor * (columnFactors?.[column + j] ?? 1)
+      const factor = rowFactor * columnFactors[column + j]!
       for (const end = at + inner; at < end; at++) values[at] = source[at]! * factor
     }
   }
   return tensorFromFloat32(weight.dims, values)
+}
+
+function ones(count: number): Float64Array {
+  return new Float64Array(count).fill(1)
 }
 
 function scaledVector(

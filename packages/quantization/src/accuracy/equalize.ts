@@ -68,10 +68,11 @@ export function equalizeLayers(model: Model, options: EqualizeOptions = {}): Equ
   const { maxScale = DEFAULT_MAX_SCALE, minSpread = 1 } = options
   const spaces = sharedSpaces(graph, layers)
   const scales = new Float64Array(graph.ids.size).fill(1)
+  const found = { written: new Float64Array(scales.length), read: new Float64Array(scales.length) }
   for (let sweep = 0; sweep < MAX_SWEEPS; sweep++) {
     let change = 0
     for (const space of spaces) {
-      change = Math.max(change, balance(space, scales, maxScale))
+      change = Math.max(change, balance(space, scales, { maxScale, ...found }))
     }
     if (change <= SETTLED) break
     // Half the way, in logarithms, is gone in the first sweep: the square is as far as it may get.
@@ -137,18 +138,25 @@ function sharedSpaces(graph: ChannelGraph, layers: readonly ScaledLayer[]): read
   })
 }
 
+interface BalanceOptions {
+  readonly maxScale: number
+  /** Room for the ranges of weights on both sides of a root. */
+  readonly written: Float64Array
+  readonly read: Float64Array
+}
+
 /** One step of equation 11 for all channels of a space; returns the greatest relative change. */
 function balance(
   { writers, readers, roots, floors }: Space,
   scales: ChannelScales,
-  maxScale: number,
+  { maxScale, written, read }: BalanceOptions,
 ): number {
-  const written = new Float64Array(scales.length)
-  const read = new Float64Array(scales.length)
+  for (const root of roots) written[root] = read[root] = 0
   for (const layer of writers) raiseRanges(layer, scales, { side: 'output', greatest: written })
   for (const layer of readers) raiseRanges(layer, scales, { side: 'input', greatest: read })
   let change = 0
-  for (const [i, root] of roots.entries()) {
+  for (let i = 0; i < roots.length; i++) {
+    const root = roots[i]!
     const step = Math.sqrt(written[root]! / read[root]!)
     if (!Number.isFinite(step) || step === 0) continue
     const before = scales[root]!

@@ -5,7 +5,7 @@ import { elementCount, storedArray, type Tensor, toFloat32 } from '@pare/tensor'
 
 import { branchPrefix } from '../bodies/branch-statistics.js'
 import { branchesOf } from '../bodies/branches.js'
-import { blockLayout, channelLayout, forEachBlockValue, forEachValue } from '../channels.js'
+import { blockLayout, channelLayout, forEachBlockValue } from '../channels.js'
 import { type WeightedLayer, weightedLayer } from '../layer-weight.js'
 import type { QuantizeStaticResult } from '../quantize-static.js'
 import type { LayerReport, QuantizedWeightReport } from '../report.js'
@@ -153,10 +153,21 @@ function dequantized(dequantize: Node, { weight, data, scales, zeroPoint }: Stor
   const blockSize = intAttribute(dequantize, 'block_size', 0)
   const zeros = zeroPoint === undefined ? undefined : (storedArray(zeroPoint) as WeightArray)
   const values = new Float32Array(data.length)
-  const fill = (group: number, index: number) => {
-    values[index] = (data[index]! - (zeros?.[group] ?? 0)) * scales[group]!
+  if (blockSize > 0) {
+    forEachBlockValue(blockLayout(weight.dims, axis, blockSize), (block, index) => {
+      values[index] = (data[index]! - (zeros?.[block] ?? 0)) * scales[block]!
+    })
+    return values
   }
-  if (blockSize > 0) forEachBlockValue(blockLayout(weight.dims, axis, blockSize), fill)
-  else forEachValue(channelLayout(weight.dims, scales.length > 1 ? axis : undefined), fill)
+  const layout = channelLayout(weight.dims, scales.length > 1 ? axis : undefined)
+  let index = 0
+  for (let outer = 0; outer < layout.outer; outer++) {
+    for (let channel = 0; channel < layout.channels; channel++) {
+      const [zero, scale] = [zeros?.[channel] ?? 0, scales[channel]!]
+      for (const end = index + layout.inner; index < end; index++) {
+        values[index] = (data[index]! - zero) * scale
+      }
+    }
+  }
   return values
 }

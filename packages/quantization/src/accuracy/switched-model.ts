@@ -94,7 +94,8 @@ function roundedBranch(
   const [input = '', weight = ''] = float.node.inputs
   const { weightFactor } = float
   // The factor stays in the node, while the integers hold it.
-  const values = integers.values().map((value) => value / weightFactor)
+  const values = integers.values()
+  if (weightFactor !== 1) for (let i = 0; i < values.length; i++) values[i]! /= weightFactor
   const rounded = editor.addInitializer('rounded', tensorFromFloat32(float.weight.dims, values))
   const branch = new Branch(editor, 'rounded')
   const replaced = new Map([[weight, rounded]])
