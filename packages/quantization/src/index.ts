@@ -31,6 +31,7 @@ export type { Verdict } from './accuracy/fallback.js'
 export { searchStatic } from './accuracy/search.js'
 export type {
   ChosenTechnique,
+  RecalibratedPart,
   SearchStaticInput,
   SearchStaticResult,
   SensitivityDepth,

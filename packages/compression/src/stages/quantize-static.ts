@@ -6,6 +6,7 @@ import {
   calibrateModel,
   chooseTechniques,
   type QuantizeStaticOptions,
+  type RecalibratedPart,
   searchStatic,
   type TargetIsa,
 } from '@pare/quantization'
@@ -53,9 +54,9 @@ export async function quantizeStatic(context: StageContext): Promise<StageResult
     options: toOptions(params),
     optimize: optimizeWith(context),
     source: calibrationSource(context, { model, samples, remember }),
-    recalibrate: (changed, part = samples) =>
+    recalibrate: (changed, { samples: part = samples, only }) =>
       recalibrate(context, params, {
-        ...{ model: changed, samples: Math.min(part, samples), remember },
+        ...{ model: changed, samples: Math.min(part, samples), remember, only },
       }),
     techniques: chooseTechniques({
       equalization: params.equalization,
@@ -97,11 +98,11 @@ function chooseRanges(params: Params, statistics: CalibrationStatistics): Calibr
 async function recalibrate(
   context: StageContext,
   params: Params,
-  part: CalibrationPart,
+  { only, ...part }: CalibrationPart & Pick<RecalibratedPart, 'only'>,
 ): Promise<CalibrationStatistics> {
   const { method, stop_below_drift: stopBelowDrift } = params.calibration
   const statistics = await calibrateModel({
-    ...{ model: part.model, stopBelowDrift, kind: STATISTICS_OF_METHOD[method] },
+    ...{ model: part.model, stopBelowDrift, kind: STATISTICS_OF_METHOD[method], only },
     read: calibrationReader(context, part),
     runtime: context.runtime,
     threads: context.threads,

@@ -46,6 +46,8 @@ export interface ChannelGraph {
   readonly blockedClips: readonly { readonly value: string; readonly channels: ChannelValue }[]
   /** Why none, or not all, channels of a layer's input can be scaled; undefined where they can. */
   readonly inputProblem: (layer: ChannelLayer, demand: 'some' | 'all') => Pinned | undefined
+  /** Values with a channel whose factor is not 1; all others keep what they are. */
+  readonly scaledValues: (scales: Float64Array) => ReadonlySet<string>
 }
 
 /** What a flow may ask and tell while the graph is walked. */
@@ -107,7 +109,12 @@ export function channelGraph(model: Model, options: ChannelGraphOptions = {}): C
   }
   for (const { name } of model.graph.outputs) pin(name, GRAPH_OUTPUT)
   const inputProblem = inputProblems({ ids, index, stops })
-  return { ids, layers, vectors, refused, blockedClips, inputProblem }
+  const scaledValues = (scales: Float64Array) => {
+    const isScaled = (id: number) => scales[ids.root(id)] !== 1
+    const scaled = [...values].filter(([, { ids: channels }]) => channels.some(isScaled))
+    return new Set(scaled.map(([value]) => value))
+  }
+  return { ids, layers, vectors, refused, blockedClips, inputProblem, scaledValues }
 }
 
 const GRAPH_OUTPUT: Pinned = {

@@ -1,6 +1,6 @@
 // Random networks for tests of factors per channel: layers of very different channels, and between
 // them what passes factors, what stops them, branches, sums and outputs in the middle.
-import { attr, type Model } from '@pare/graph'
+import { attr, editGraph, type Model } from '@pare/graph'
 import { model, type ModelBuilder } from '@pare/graph/testing'
 import type { RuntimeTensor } from '@pare/tensor'
 import { createRandom, type Random, tensorFromInts } from '@pare/tensor'
@@ -243,6 +243,14 @@ function channelValues(dims: readonly number[], random: Random): Float32Array {
     const magnitude = 0.2 + Math.abs(random.normal())
     return (size * magnitude * (random.uniform() < 0.5 ? -1 : 1)) / fan
   })
+}
+
+/** The model with every value of another as an output. */
+export function showing(shown: Model, of: Model): Model {
+  const editor = editGraph(shown)
+  const names = of.graph.nodes.flatMap(({ outputs }) => outputs)
+  editor.setOutputs(names.map((name) => ({ name, metadataProps: [] })))
+  return editor.finish()
 }
 
 /** Greatest difference, relative to the greatest value. */

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { quantizeStatic } from '../quantize-static.js'
 import { calibrated, randomTensor, randomValues, runModel, sqnr } from '../testing.js'
 import { collectChannelMaxima } from './channel-maxima.js'
-import { randomNetwork, relativeError } from './channel-testing.js'
+import { randomNetwork, relativeError, showing } from './channel-testing.js'
 import { clipPoints, equalizeLayers } from './equalize.js'
 
 const C = 8
@@ -82,6 +82,23 @@ describe('equalizeLayers', () => {
       }
     }
     expect(pairs).toBeGreaterThan(40)
+  })
+
+  it('says which values it has changed', async () => {
+    let changed = 0
+    for (let seed = 100; seed < 120; seed++) {
+      const built = randomNetwork(seed, { norms: false })
+      const result = equalizeLayers(built)
+      const sample = { x: randomTensor([2, 4, 6, 6], seed) }
+      const before = await runModel(showing(built, built), sample)
+      const after = await runModel(showing(result.model, built), sample)
+      for (const [name, tensor] of Object.entries(before)) {
+        const error = relativeError(tensor, after[name]!)
+        if (!result.changed.has(name)) expect(error, `seed ${seed}, ${name}`).toBeLessThan(1e-5)
+        else if (error > 1e-2) changed++
+      }
+    }
+    expect(changed).toBeGreaterThan(20)
   })
 
   it('gives both weights the same range in every channel between them', async () => {

@@ -45,6 +45,8 @@ export interface EqualizeResult {
   /** The model itself where there is nothing to equalize. */
   readonly model: Model
   readonly pairs: readonly EqualizedPair[]
+  /** Values whose channels were scaled. */
+  readonly changed: ReadonlySet<string>
   /** Layers whose input keeps its scale, and why. */
   readonly diagnostics: readonly Diagnostic[]
 }
@@ -81,12 +83,12 @@ export function equalizeLayers(model: Model, options: EqualizeOptions = {}): Equ
   const pairs = pairsIn(spaces, scales)
   const diagnostics = diagnose(graph)
   if (pairs.length === 0 || spreadOf(pairs) < minSpread) {
-    return { model, pairs, diagnostics }
+    return { model, pairs, changed: new Set(), diagnostics }
   }
   const editor = editGraph(model)
   writeScales(editor, graph, scales)
   editor.removeUnusedInitializers()
-  return { model: editor.finish(), pairs, diagnostics }
+  return { model: editor.finish(), pairs, changed: graph.scaledValues(scales), diagnostics }
 }
 
 /** How far apart the factors of a pair are, in the pair where that is most. */

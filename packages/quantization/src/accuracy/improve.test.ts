@@ -1,9 +1,10 @@
-import { calibrate, type CalibrationStatistics, type Feeds } from '@pare/calibration'
+import type { CalibrationStatistics, Feeds } from '@pare/calibration'
 import type { Model } from '@pare/graph'
 import { model } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
 import { describe, expect, it } from 'vitest'
 
+import { calibrateModel } from '../bodies/calibrate-model.js'
 import { observationPoints } from '../observation-points.js'
 import { optimize, randomTensor, randomValues } from '../testing.js'
 import { searchStatic } from './search.js'
@@ -44,13 +45,22 @@ async function searched(
   const built = network()
   const asked: (number | undefined)[] = []
   const upTo = (samples = Infinity) => batches.slice(0, Math.ceil(samples / ROWS))
-  const recalibrate = (changed: Model, samples?: number) => {
-    asked.push(samples)
-    const points = observationPoints(changed)
-    return calibrate({ model: changed, points, runtime, batches: upTo(samples) })
+  const looked: string[][] = []
+  async function* countedUpTo(samples?: number) {
+    for (const feeds of upTo(samples)) yield await Promise.resolve({ feeds, count: ROWS })
   }
-  const statistics = wider(await recalibrate(built), widened)
-  asked.length = 0
+  const recalibrate: SearchStaticInput['recalibrate'] = (changed, { samples, only }) => {
+    asked.push(samples)
+    looked.push(observationPoints(changed).filter(only))
+    return calibrateModel({
+      model: changed,
+      only,
+      runtime,
+      read: (use) => use(countedUpTo(samples)),
+    })
+  }
+  const statistics = wider(await recalibrate(built, { only: () => true }), widened)
+  asked.length = looked.length = 0
   const result = await searchStatic({
     ...{ model: built, statistics, options: {}, optimize, recalibrate, techniques },
     source: {
@@ -64,7 +74,7 @@ async function searched(
     fallback: 'none',
     ...rest,
   })
-  return { ...result, asked }
+  return { ...result, asked, looked }
 }
 
 function wider(statistics: CalibrationStatistics, by: number): CalibrationStatistics {
@@ -77,13 +87,13 @@ function wider(statistics: CalibrationStatistics, by: number): CalibrationStatis
 }
 
 /** Proposes the model as it is: all that it changes are ranges. */
-const calibrating = (name: string): Technique => ({
+const calibrating = (name: string, changed?: ReadonlySet<string>): Technique => ({
   name,
   description: 'calibrates',
   movesRanges: true,
   propose: ({ model: same }) =>
     Promise.resolve({
-      ...{ model: same, note: name },
+      ...{ model: same, note: name, ...(changed === undefined ? {} : { changed }) },
       diagnostics: [{ severity: 'info', code: name, message: name, node: 'a', opType: 'MatMul' }],
     }),
 })
@@ -140,6 +150,17 @@ describe('the techniques of a search', () => {
     expect(tried[2]!.note).toMatch(/taken back/)
     expect(diagnostics.filter(({ code }) => code === 'narrow')).toEqual([])
     expect(result).toEqual(plain.model)
+  })
+
+  it('look at the values again that they have changed', async () => {
+    const techniques = [new Set(['r']), new Set(['x']), new Set<string>()].map((changed, i) =>
+      tries(calibrating(`${i}`, changed)),
+    )
+    const { looked, tried } = await searched(data(1), techniques, {
+      ...{ widened: 16, ...OF_FIRST_BATCH },
+    })
+    expect(tried.map(({ chosen }) => chosen)).toEqual([true, true, true, false, true])
+    expect(looked).toEqual([['r'], ['x'], [], ['x', 'r']])
   })
 
   it('calibrate once where the compared samples are all there are', async () => {

@@ -5,6 +5,7 @@
 // first. All samples are looked at once, when nothing will move ranges any more; what does not hold
 // then is taken back.
 import type { CalibrationStatistics } from '@pare/calibration'
+import type { Model } from '@pare/graph'
 
 import type { ChosenTechnique } from './search-input.js'
 import { isBetter, quantizeLike, record, type Search } from './search-run.js'
@@ -24,6 +25,8 @@ export async function improve(search: Search, start: SearchState): Promise<Searc
 
 interface Kept {
   readonly best: SearchState
+  /** Values that are not what they were in `firm`; undefined: any may be. */
+  readonly changed: Changed
   /** The last one whose ranges are those of all samples. */
   readonly firm: SearchState
   /** Rows and diagnostics when that was found. */
@@ -32,7 +35,14 @@ interface Kept {
 }
 
 function firmly({ tried, diagnostics }: Search, state: SearchState): Kept {
-  return { best: state, firm: state, tried: tried.length, diagnostics: diagnostics.length }
+  const counts = { tried: tried.length, diagnostics: diagnostics.length }
+  return { best: state, firm: state, changed: new Set(), ...counts }
+}
+
+type Changed = ReadonlySet<string> | undefined
+
+function union(a: Changed, b: Changed): Changed {
+  return a === undefined || b === undefined ? undefined : new Set([...a, ...b])
 }
 
 async function tryOne(search: Search, chosen: ChosenTechnique, kept: Kept): Promise<Kept> {
@@ -41,7 +51,7 @@ async function tryOne(search: Search, chosen: ChosenTechnique, kept: Kept): Prom
   if (proposal === undefined) return kept
   const calibrated =
     proposal.statistics === undefined
-      ? await calibrateAnew(search, chosen, proposal)
+      ? await calibrateAnew(search, chosen, { proposal, best })
       : { statistics: proposal.statistics, sawAll: best === firm }
   const { statistics, sawAll } = calibrated
   const state = await quantizeLike(search, best, { model: proposal.model, statistics })
@@ -50,18 +60,43 @@ async function tryOne(search: Search, chosen: ChosenTechnique, kept: Kept): Prom
   record(search, { name, description, state, chosen: isKept, note: proposal.note })
   if (!isKept) return kept
   search.diagnostics.push(...(proposal.diagnostics ?? []))
-  return sawAll ? firmly(search, state) : { ...kept, best: state }
+  if (sawAll) return firmly(search, state)
+  return { ...kept, best: state, changed: union(kept.changed, proposal.changed) }
 }
 
 /** What is used in any case need not be compared first. */
 async function calibrateAnew(
-  { input, samples }: Search,
+  search: Search,
   { mode }: ChosenTechnique,
-  { model }: Proposal,
+  { proposal, best }: { readonly proposal: Proposal; readonly best: SearchState },
 ): Promise<{ readonly statistics: CalibrationStatistics; readonly sawAll: boolean }> {
-  if (mode === 'use') return { statistics: await input.recalibrate(model), sawAll: true }
-  const statistics = await input.recalibrate(model, samples)
-  return { statistics, sawAll: statistics.samples >= input.statistics.samples }
+  const { model, changed } = proposal
+  const anew = { model, changed, known: best.statistics }
+  if (mode === 'use') return { statistics: await recalibrate(search, anew), sawAll: true }
+  const statistics = await recalibrate(search, { ...anew, samples: search.samples })
+  return { statistics, sawAll: statistics.samples >= search.input.statistics.samples }
+}
+
+/** Looks at what has changed, or was never seen. */
+async function recalibrate(
+  { input }: Search,
+  given: {
+    readonly model: Model
+    readonly changed: Changed
+    readonly known: CalibrationStatistics
+    readonly samples?: number
+  },
+): Promise<CalibrationStatistics> {
+  const { model, changed, known, samples } = given
+  const only = (value: string) =>
+    changed === undefined || changed.has(value) || known.tensors[value] === undefined
+  const found = await input.recalibrate(model, {
+    only,
+    ...(samples === undefined ? {} : { samples }),
+  })
+  // Nothing that is observed has changed.
+  if (found.samples === 0) return known
+  return { ...found, tensors: { ...known.tensors, ...found.tensors } }
 }
 
 const SETTLED = {
@@ -70,13 +105,14 @@ const SETTLED = {
 }
 
 /** Calibrates what was kept on all samples, and takes it back where it is no better with these ranges. */
-async function settle(search: Search, { best, firm, ...before }: Kept): Promise<Kept> {
-  if (best === firm) return { best, firm, ...before }
-  const { progress, input, tried, diagnostics } = search
+async function settle(search: Search, kept: Kept): Promise<Kept> {
+  const { best, firm, changed, ...before } = kept
+  if (best === firm) return kept
+  const { progress, tried, diagnostics } = search
   progress.expect(1)
   progress.step(SETTLED.name)
   const { model } = best
-  const statistics = await input.recalibrate(model)
+  const statistics = await recalibrate(search, { model, changed, known: firm.statistics })
   const state = await quantizeLike(search, best, { model, statistics })
   const isKept = isBetter(state, firm)
   const counts = `${statistics.samples} samples instead of ${best.statistics.samples}`

@@ -30,8 +30,8 @@ export interface SearchStaticInput {
   readonly options: QuantizeStaticOptions
   readonly optimize: Optimize
   readonly source: DataSource
-  /** Calibrates a changed model on the first `samples` (default: all), ranges chosen as before. */
-  readonly recalibrate: (model: Model, samples?: number) => Promise<CalibrationStatistics>
+  /** Calibrates a changed model, ranges chosen as before. */
+  readonly recalibrate: (model: Model, part: RecalibratedPart) => Promise<CalibrationStatistics>
   readonly techniques: readonly ChosenTechnique[]
   readonly sensitivity: SensitivityDepth
   /** Judges a candidate; without it the first result is accepted. */
@@ -41,6 +41,13 @@ export interface SearchStaticInput {
   /** Multiply-accumulates of one sample, where known: the larger, the fewer samples are compared. */
   readonly macs?: number
   readonly onProgress?: (progress: SearchProgress) => void
+}
+
+export interface RecalibratedPart {
+  /** The first so many; default all. */
+  readonly samples?: number
+  /** `CalibrateModelOptions.only`. */
+  readonly only: (value: string) => boolean
 }
 
 /** One candidate that was run. Plain JSON, a row of the report. */

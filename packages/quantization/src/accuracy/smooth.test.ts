@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { quantizeStatic } from '../quantize-static.js'
 import { calibrated, randomTensor, randomValues, runModel, sqnr } from '../testing.js'
 import { collectChannelMaxima } from './channel-maxima.js'
-import { randomNetwork, relativeError } from './channel-testing.js'
+import { randomNetwork, relativeError, showing } from './channel-testing.js'
 import { smoothPoints, smoothQuant, type SmoothQuantOptions } from './smooth.js'
 
 const K = 16
@@ -107,6 +107,24 @@ describe('smoothQuant', () => {
     }
     expect(counts.folded).toBeGreaterThan(40)
     expect(counts.inserted).toBeGreaterThan(10)
+  })
+
+  it('says which values it has changed', async () => {
+    let changed = 0
+    for (let seed = 100; seed < 120; seed++) {
+      const built = randomNetwork(seed)
+      const batch = { x: randomTensor([2, 4, 6, 6], seed) }
+      const options = { opTypes: ['Conv', 'Gemm', 'MatMul'], insertMul: seed % 2 === 0 } as const
+      const result = await smoothed(built, [batch], options)
+      const before = await runModel(showing(built, built), batch)
+      const after = await runModel(showing(result.model, built), batch)
+      for (const [name, tensor] of Object.entries(before)) {
+        const error = relativeError(tensor, after[name]!)
+        if (!result.changed.has(name)) expect(error, `seed ${seed}, ${name}`).toBeLessThan(1e-4)
+        else if (error > 1e-2) changed++
+      }
+    }
+    expect(changed).toBeGreaterThan(20)
   })
 
   it.each(Object.keys(PRODUCERS))('folds the factors into %s, for all readers', async (name) => {

@@ -61,6 +61,8 @@ export interface SmoothQuantResult {
   /** The model itself where nothing could be smoothed. */
   readonly model: Model
   readonly smoothed: readonly SmoothedGroup[]
+  /** Values whose channels were divided. */
+  readonly changed: ReadonlySet<string>
   /** Layers that were left out, and why. */
   readonly diagnostics: readonly Diagnostic[]
 }
@@ -103,12 +105,12 @@ export function smoothQuant(model: Model, options: SmoothQuantOptions): SmoothQu
     return smoothGroup({ ...group, ...sides }, { scales, channelMaxima, alpha })
   })
   diagnostics.push(...refusals(graph, options))
-  if (smoothed.length === 0) return { model, smoothed, diagnostics }
+  if (smoothed.length === 0) return { model, smoothed, changed: new Set(), diagnostics }
   const editor = editGraph(model)
   inserted.write(editor, scales)
   writeScales(editor, extended, scales)
   editor.removeUnusedInitializers()
-  return { model: editor.finish(), smoothed, diagnostics }
+  return { model: editor.finish(), smoothed, changed: graph.scaledValues(scales), diagnostics }
 }
 
 function targetLayers(graph: ChannelGraph, { opTypes }: SmoothTargets): readonly ChannelLayer[] {

@@ -19,6 +19,8 @@ export interface Proposal {
   readonly model: Model
   /** Absent where the model must be calibrated anew. */
   readonly statistics?: CalibrationStatistics
+  /** Values that must be looked at for that; all others are what they were. Absent: all. */
+  readonly changed?: ReadonlySet<string>
   /** What was done, for the report: "12 pairs of layers". */
   readonly note: string
   readonly diagnostics?: readonly Diagnostic[]

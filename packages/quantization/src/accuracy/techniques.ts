@@ -53,6 +53,7 @@ const EQUALIZATION: Technique = {
     }
     return {
       model: equalized.model,
+      changed: equalized.changed,
       note: `${equalized.pairs.length} pairs of layers, channels scaled by up to ${spread.toFixed(1)}`,
       diagnostics: equalized.diagnostics,
     }
@@ -81,6 +82,7 @@ function smoothing(alpha: number): Technique {
       if (smoothed.smoothed.length === 0) return { nothing: 'nothing before a layer can absorb it' }
       return {
         model: smoothed.model,
+        changed: smoothed.changed,
         note: `${smoothed.smoothed.length} activations, outliers up to ${outlier.toFixed(1)} times the median`,
         diagnostics: smoothed.diagnostics,
       }

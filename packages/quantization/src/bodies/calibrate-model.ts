@@ -34,6 +34,11 @@ export interface CalibrateModelOptions<Kind extends StatisticsKind = 'minmax'> e
   ) => Promise<Result>
   /** As for `observationPoints`. */
   readonly quantization?: QuantizeStaticOptions
+  /**
+   * Values of the main graph to observe, where the others are known; branches are not looked at then.
+   * Without a sample (`samples` 0) where there is none such. Default all.
+   */
+  readonly only?: (value: string) => boolean
 }
 
 type Tensors<Kind extends StatisticsKind> = CalibrationStatistics<Kind>['tensors']
@@ -53,8 +58,10 @@ export async function calibrateModel<Kind extends StatisticsKind = 'minmax'>(
     samples = Math.max(samples, seen)
     options.onProgress?.({ samples })
   }
-  const scopes = scopesToObserve(options.model, options.quantization)
-  const single = scopes.some(isBranch)
+  const { model, quantization, only } = options
+  const all = scopesToObserve(model, quantization)
+  const single = all.some(isBranch)
+  const scopes = only === undefined ? all : restricted(all, only)
   for (const scope of scopes) {
     const found = await calibrateScope(scope, { ...options, kind, single }, onProgress)
     tensors = {
@@ -62,7 +69,8 @@ export async function calibrateModel<Kind extends StatisticsKind = 'minmax'>(
       ...prefixed<Kind>(found ?? {}, scope.branches.map(branchPrefix).join('')),
     }
   }
-  if (samples > 0) return { version: STATISTICS_VERSION, kind, samples, tensors }
+  if (samples > 0 || scopes.length === 0)
+    return { version: STATISTICS_VERSION, kind, samples, tensors }
   throw errors.calibration_data_empty('calibration needs at least one sample')
 }
 
@@ -75,6 +83,13 @@ interface Scope {
 }
 
 const isBranch = ({ branches }: Scope): boolean => branches.length > 0
+
+function restricted(scopes: readonly Scope[], only: (value: string) => boolean): readonly Scope[] {
+  return scopes
+    .filter((scope) => !isBranch(scope))
+    .map((scope) => ({ ...scope, points: scope.points.filter(only) }))
+    .filter(({ points }) => points.length > 0)
+}
 
 /**
  * Whether the model has layers in branches. Where it takes any number of samples, it is looked at one
