@@ -23,6 +23,11 @@ export interface ChannelMaximaOptions {
   readonly source: DataSource
   /** How many samples to look at. */
   readonly samples: number
+  /** Looks at the first few, and at the others only where that is worth it. Default: at all. */
+  readonly glance?: {
+    readonly samples: number
+    readonly isWorthMore: (maxima: ReadonlyMap<string, Float32Array>) => boolean
+  }
   readonly signal?: AbortSignal
 }
 
@@ -34,27 +39,34 @@ export interface ChannelMaximaOptions {
 export async function collectChannelMaxima(
   options: ChannelMaximaOptions,
 ): Promise<ReadonlyMap<string, Float32Array>> {
-  const { model, points, source, samples } = options
+  const { model, points, source, samples, glance } = options
   const maxima = new Map(points.map(({ value, channels }) => [value, new Float32Array(channels)]))
   if (points.length === 0) return maxima
   const watcher = new MaximaWatcher(model, points, source)
   let batches = 0
   try {
-    for await (const feeds of source.batches({ samples })) {
-      options.signal?.throwIfAborted()
-      for (const [value, magnitudes] of await watcher.reduce(feeds)) {
-        const greatest = maxima.get(value)!
-        for (let i = 0; i < greatest.length; i++) {
-          if (magnitudes[i]! > greatest[i]!) greatest[i] = magnitudes[i]!
-        }
+    const look = async (part: { readonly samples: number; readonly from?: number }) => {
+      for await (const feeds of source.batches(part)) {
+        options.signal?.throwIfAborted()
+        for (const [value, found] of await watcher.reduce(feeds)) raise(maxima.get(value)!, found)
+        batches++
       }
-      batches++
     }
+    const first = Math.min(glance?.samples ?? samples, samples)
+    await look({ samples: first })
+    const isDone = first === samples || glance?.isWorthMore(maxima) === false
+    if (!isDone) await look({ from: first, samples: samples - first })
   } finally {
     await watcher.release()
   }
   if (batches > 0) return maxima
   throw errors.quantization_statistics_missing('channel maxima need at least one sample')
+}
+
+function raise(greatest: Float32Array, magnitudes: Float32Array): void {
+  for (let i = 0; i < greatest.length; i++) {
+    if (magnitudes[i]! > greatest[i]!) greatest[i] = magnitudes[i]!
+  }
 }
 
 /** Asks the quick reductions, and the careful ones about batches that are not finite. */

@@ -165,8 +165,18 @@ describe('the techniques of a search', () => {
 
   it('calibrate once where the compared samples are all there are', async () => {
     const techniques = [tries(calibrating('first'))]
-    const { asked, tried } = await searched(data(1), techniques, { widened: 16 })
+    const { asked, tried } = await searched(data(1), techniques, { widened: 16, macs: 1e7 })
     expect(asked).toEqual([64])
+    expect(tried.map(({ name, chosen }) => [name, chosen])).toEqual([
+      ['nearest', true],
+      ['first', true],
+    ])
+  })
+
+  it('calibrate on all samples at once where that takes no time', async () => {
+    const techniques = [tries(calibrating('first'))]
+    const { asked, tried } = await searched(data(1), techniques, { widened: 16, macs: 512 })
+    expect(asked).toEqual([undefined])
     expect(tried.map(({ name, chosen }) => [name, chosen])).toEqual([
       ['nearest', true],
       ['first', true],

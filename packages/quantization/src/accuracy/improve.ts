@@ -64,7 +64,7 @@ async function tryOne(search: Search, chosen: ChosenTechnique, kept: Kept): Prom
   return { ...kept, best: state, changed: union(kept.changed, proposal.changed) }
 }
 
-/** What is used in any case need not be compared first. */
+/** What is used in any case, or calibrated in no time, need not be compared first. */
 async function calibrateAnew(
   search: Search,
   { mode }: ChosenTechnique,
@@ -72,9 +72,18 @@ async function calibrateAnew(
 ): Promise<{ readonly statistics: CalibrationStatistics; readonly sawAll: boolean }> {
   const { model, changed } = proposal
   const anew = { model, changed, known: best.statistics }
-  if (mode === 'use') return { statistics: await recalibrate(search, anew), sawAll: true }
+  if (mode === 'use' || isQuick(search)) {
+    return { statistics: await recalibrate(search, anew), sawAll: true }
+  }
   const statistics = await recalibrate(search, { ...anew, samples: search.samples })
   return { statistics, sawAll: statistics.samples >= search.input.statistics.samples }
+}
+
+/** Where all samples take fewer multiply-accumulates, a second calibration costs more than they do. */
+const QUICK_MACS = 3e8
+
+function isQuick({ input: { macs = 0, statistics } }: Search): boolean {
+  return macs * statistics.samples <= QUICK_MACS
 }
 
 /** Looks at what has changed, or was never seen. */

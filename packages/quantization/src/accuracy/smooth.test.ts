@@ -342,6 +342,32 @@ describe('collectChannelMaxima', () => {
     expect((await collect(built, spoilt, ['MatMul'])).get('x')).toEqual(expected(spoilt, 2))
   })
 
+  it('looks at a few samples first, and at the others where they are worth it', async () => {
+    const singles = [1, 2, 3, 4].map((seed) => ({ x: randomTensor([1, 3, 4], seed, seed) }))
+    const parts: unknown[] = []
+    const glancing = (isWorthMore: boolean) =>
+      collectChannelMaxima({
+        model: built,
+        points: smoothPoints(built, { opTypes: ['Conv'] }),
+        source: {
+          ...{ runtime, threads: 1 },
+          batches: ({ samples, from = 0 }) => {
+            parts.push([from, samples])
+            return stream(singles.slice(from, from + samples))
+          },
+        },
+        samples: 4,
+        glance: { samples: 1, isWorthMore: () => isWorthMore },
+      })
+    expect((await glancing(false)).get('x')).toEqual(expected(singles.slice(0, 1), 1))
+    expect((await glancing(true)).get('x')).toEqual(expected(singles, 1))
+    expect(parts).toEqual([
+      [0, 1],
+      [0, 1],
+      [1, 3],
+    ])
+  })
+
   it('refuses to answer without data', async () => {
     await expect(collect(built, [], ['Conv'])).rejects.toMatchObject({
       code: 'quantization_statistics_missing',

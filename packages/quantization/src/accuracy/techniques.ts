@@ -68,16 +68,20 @@ function smoothing(alpha: number): Technique {
     async propose({ model }, { source, samples }, asked) {
       const points = smoothPoints(model)
       if (points.length === 0) return { nothing: 'no layer whose input can be smoothed' }
-      const collect = (part: number) =>
-        collectChannelMaxima({ model, points, source, samples: Math.min(part, samples) })
-      if (!asked) {
-        const signs = outlierOf(await collect(FEW_SAMPLES))
-        if (signs < WORTH_A_TRY) {
-          return { nothing: `the largest channel is ${signs.toFixed(1)} times the median one` }
-        }
-      }
-      const channelMaxima = await collect(samples)
+      const isWorthMore = (maxima: ReadonlyMap<string, Float32Array>) =>
+        outlierOf(maxima) >= WORTH_A_TRY
+      const glance = asked ? {} : { glance: { samples: FEW_SAMPLES, isWorthMore } }
+      const channelMaxima = await collectChannelMaxima({
+        model,
+        points,
+        source,
+        samples,
+        ...glance,
+      })
       const outlier = outlierOf(channelMaxima)
+      if (!asked && outlier < WORTH_A_TRY) {
+        return { nothing: `the largest channel is ${outlier.toFixed(1)} times the median one` }
+      }
       const smoothed = smoothQuant(model, { channelMaxima, alpha })
       if (smoothed.smoothed.length === 0) return { nothing: 'nothing before a layer can absorb it' }
       return {
