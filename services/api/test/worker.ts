@@ -4,7 +4,7 @@ import { listStages } from '@pare/database'
 import { endStage, type TestApi } from './support.js'
 
 const ROLES: Readonly<Record<string, readonly string[]>> = {
-  prepare: ['model', 'shapes', 'decisions'],
+  prepare: ['model', 'shapes', 'batch', 'decisions'],
   calibrate: ['statistics', 'data_quality'],
   quantize_static: ['model', 'decisions'],
   quantize_dynamic: ['model', 'decisions'],

@@ -185,14 +185,14 @@ class PlanBuilder {
     // Methods that read the same statistics share the stage.
     const kind = STATISTICS_OF_METHOD[method]
     this.#add('calibrate', { kind, samples, stop_below_drift }, [
-      { role: 'model', from: { stage: 'prepare', role: 'model' } },
+      ...this.#prepared('model', 'batch'),
       this.#dataset('calibration', 'calibration'),
       // Compared with the calibration data.
       ...this.#validation(),
     ])
     const judging = this.#judging(metric)
     this.#add(type, { ...options, isa: this.#request.target.isa, ...judging.params }, [
-      ...this.#prepared(),
+      ...this.#prepared('model', 'shapes', 'batch'),
       { role: 'statistics', from: { stage: 'calibrate', role: 'statistics' } },
       this.#dataset('calibration', 'calibration'),
       ...judging.inputs,
@@ -202,22 +202,21 @@ class PlanBuilder {
 
   quantizeDynamic(step: StepOf<'quantize_dynamic'>): void {
     const { type, ...options } = step
-    this.#add(type, { ...options, isa: this.#request.target.isa }, [
-      { role: 'model', from: { stage: 'prepare', role: 'model' } },
-    ])
+    const params = { ...options, isa: this.#request.target.isa }
+    this.#add(type, params, this.#prepared('model'))
     this.resultStage = type
   }
 
   quantizeWeights(step: StepOf<'quantize_weights'>): void {
     const { type, ...options } = step
     const data = needsCalibration(step) ? [this.#dataset('calibration', 'calibration')] : []
-    this.#add(type, options, [...this.#prepared(), ...data])
+    this.#add(type, options, [...this.#prepared('model', 'shapes'), ...data])
     this.resultStage = type
   }
 
   convertFloat16(step: StepOf<'convert_float16'>): void {
     const { type, ...options } = step
-    this.#add(type, options, this.#prepared())
+    this.#add(type, options, this.#prepared('model', 'shapes'))
     this.resultStage = type
   }
 
@@ -298,8 +297,8 @@ class PlanBuilder {
     this.stages.push({ name: kind, kind, params, inputs })
   }
 
-  #prepared(): readonly PlannedInput[] {
-    return ['model', 'shapes'].map((role) => ({ role, from: { stage: 'prepare', role } }))
+  #prepared(...roles: readonly ('model' | 'shapes' | 'batch')[]): readonly PlannedInput[] {
+    return roles.map((role) => ({ role, from: { stage: 'prepare', role } }))
   }
 
   #original(role: string): PlannedInput {

@@ -4,6 +4,7 @@ import { calibrateModel } from '@pare/quantization'
 import type { StepOf } from '../recipe/recipe.js'
 import { calibrationReader } from './calibration-batches.js'
 import { assessDataQuality, watchedOnce } from './data-quality.js'
+import { runningModel } from './running-model.js'
 import type { StageContext, StageResult } from './stage.js'
 import { readModel, writeJson } from './stage-files.js'
 
@@ -17,13 +18,13 @@ type Params = Pick<StepOf<'quantize_static'>['calibration'], 'samples' | 'stop_b
  * points of the default options, which serve every other choice, so that jobs with different options
  * share them.
  *
- * Inputs `model`, `calibration`, and `validation` where its data shall be compared; params `kind`,
- * and `samples` and `stop_below_drift` as the step's. Outputs `statistics`, and `data_quality`: what
- * there is to say about the data.
+ * Inputs `model`, `batch`, `calibration`, and `validation` where its data shall be compared; params
+ * `kind`, and `samples` and `stop_below_drift` as the step's. Outputs `statistics`, and
+ * `data_quality`: what there is to say about the data.
  */
 export async function calibrate(context: StageContext): Promise<StageResult> {
   const { kind, samples, stop_below_drift: stopBelowDrift } = context.params as unknown as Params
-  const model = await readModel(context, 'model')
+  const { model } = await runningModel(context, await readModel(context, 'model'), { samples })
   const inputs = new InputWatch()
   let total = samples
   const watchOnce = watchedOnce(inputs)

@@ -1,10 +1,10 @@
 import type { Model } from '@pare/graph'
-import { encodeModel } from '@pare/onnx'
 import { prepareModel, type Tensors } from '@pare/passes'
 
+import { judgeBatch } from './running-model.js'
 import type { StageContext, StageResult } from './stage.js'
 import { bindDataset, openStageData } from './stage-data.js'
-import { readModel, RUNS_ONCE, writeJson, writeModel } from './stage-files.js'
+import { openOnce, readModel, writeJson, writeModel } from './stage-files.js'
 
 interface Params {
   /** A float16 model stays one, for steps that store weights and do not compute in integers. */
@@ -13,21 +13,17 @@ interface Params {
 
 /**
  * Brings the model into the form that compression starts from; shapes are learned from a run on
- * real data.
+ * real data. Says in `batch` whether a model of one sample at a time may run over data in batches.
  *
- * Inputs `model`, `sample` (a dataset); params see above. Outputs `model`, `shapes`, `decisions`.
+ * Inputs `model`, `sample` (a dataset); params see above. Outputs `model`, `shapes`, `batch`,
+ * `decisions`.
  */
 export async function prepare(context: StageContext): Promise<StageResult> {
   const { keep_float16: keepFloat16 = false } = context.params as Params
   const model = await readModel(context, 'model')
   const prepared = await prepareModel(model, {
     widenFloat16: !keepFloat16,
-    open: (candidate) =>
-      context.runtime.createSession(encodeModel(candidate), {
-        intraOpThreads: context.threads,
-        optimization: 'none',
-        config: RUNS_ONCE,
-      }),
+    open: openOnce(context),
     feeds: await sampleFeeds(context, model),
   })
   const { diagnostics } = prepared
@@ -35,6 +31,7 @@ export async function prepare(context: StageContext): Promise<StageResult> {
     outputs: [
       writeModel(context, prepared.model),
       await writeJson(context, 'shapes', [...prepared.shapes]),
+      await writeJson(context, 'batch', await judgeBatch(context, prepared)),
       await writeJson(context, 'decisions', { layers: [], diagnostics }),
     ],
     metrics: {

@@ -2,12 +2,14 @@ import type { CalibrationStatistics } from '@pare/calibration'
 import { parseStatistics, STATISTICS_OF_METHOD, withRangesOf } from '@pare/calibration'
 import { rememberReads } from '@pare/datasets'
 import { countMacs } from '@pare/evaluation'
+import type { Model } from '@pare/graph'
 import {
   calibrateModel,
   chooseTechniques,
   type QuantizeStaticOptions,
   type RecalibratedPart,
   searchStatic,
+  type SearchStaticInput,
   type TargetIsa,
 } from '@pare/quantization'
 
@@ -18,6 +20,7 @@ import { calibrationSource } from './calibration-source.js'
 import { candidateJudge, type Judging } from './candidate-judge.js'
 import { optimizeWith } from './optimize-model.js'
 import { quantizeFloat8 } from './quantize-float8.js'
+import { runningModel } from './running-model.js'
 import type { JsonObject, StageContext, StageResult } from './stage.js'
 import { readJsonInput, readModel, readShapes, writeJson, writeModel } from './stage-files.js'
 
@@ -35,24 +38,27 @@ type IntegerParams = IntegerStep<Params>
 /**
  * Quantizes weights and activations to integers: searches for what loses least on the calibration
  * data, reads back what onnxruntime makes of the result, and takes back what it would not compute in
- * integers, and the layers with which `judging.max_drop` does not hold.
+ * integers, and the layers with which `judging.max_drop` does not hold. What is read back, judged and
+ * written has the sizes of the prepared model, also where candidates run in batches.
  *
- * Inputs `model`, `shapes`, `statistics`, `calibration`, and to judge `original` and `data`; params as the
- * step's, with `isa` and `judging`. Outputs `model`, `decisions`.
+ * Inputs `model`, `shapes`, `batch`, `statistics`, `calibration`, and to judge `original` and `data`;
+ * params as the step's, with `isa` and `judging`. Outputs `model`, `decisions`.
  */
 export async function quantizeStatic(context: StageContext): Promise<StageResult> {
   const params = context.params as unknown as Params
   const statistics = parseStatistics(await readJsonInput(context, 'statistics'))
-  const model = await readModel(context, 'model')
-  if (!isInteger(params)) return quantizeFloat8(context, model, { statistics, params })
+  const prepared = await readModel(context, 'model')
+  if (!isInteger(params)) return quantizeFloat8(context, prepared, { statistics, params })
   const { samples } = params.calibration
+  const { model, restore, restoreFile } = await runningModel(context, prepared, { samples })
+  const optimize = optimizeWith(context)
   const shapes = await readShapes(context)
   const remember = rememberReads(REMEMBERED_BYTES)
   const found = await searchStatic({
     model,
     statistics: chooseRanges(params, statistics),
     options: toOptions(params),
-    optimize: optimizeWith(context),
+    optimize: (candidate) => optimize(restoreFile(candidate)),
     source: calibrationSource(context, { model, samples, remember }),
     recalibrate: (changed, { samples: part = samples, only }) =>
       recalibrate(context, params, {
@@ -66,7 +72,7 @@ export async function quantizeStatic(context: StageContext): Promise<StageResult
       biasCorrection: params.bias_correction,
     }),
     sensitivity: params.sensitivity,
-    ...(params.judging === undefined ? {} : { judge: candidateJudge(context, params.judging) }),
+    ...judgeOf(context, params, restore),
     fallback: params.fallback,
     macs: countMacs(model, (value) => shapes.get(value)?.dims, 1).macs,
     onProgress: ({ done, total, message }) =>
@@ -76,7 +82,7 @@ export async function quantizeStatic(context: StageContext): Promise<StageResult
   const integers = layers.filter(({ decision }) => decision === 'integer')
   return {
     outputs: [
-      writeModel(context, found.model),
+      writeModel(context, restore(found.model)),
       await writeJson(context, 'decisions', { layers, diagnostics, tried, sensitivity }),
     ],
     metrics: {
@@ -86,6 +92,16 @@ export async function quantizeStatic(context: StageContext): Promise<StageResult
       candidates: tried.length,
     } satisfies JsonObject,
   }
+}
+
+function judgeOf(
+  context: StageContext,
+  { judging }: IntegerParams,
+  restore: (candidate: Model) => Model,
+): Pick<SearchStaticInput, 'judge'> {
+  if (judging === undefined) return {}
+  const judge = candidateJudge(context, judging)
+  return { judge: (candidate) => judge(restore(candidate)) }
 }
 
 function chooseRanges(params: Params, statistics: CalibrationStatistics): CalibrationStatistics {

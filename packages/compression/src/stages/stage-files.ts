@@ -7,7 +7,7 @@ import type { ModelSource } from '@pare/evaluation'
 import { type Model, tensorsOf } from '@pare/graph'
 import { encodeModel } from '@pare/onnx'
 import { isBundle, openModelFile, planModelFile } from '@pare/onnx/bundle'
-import type { ValueShape, ValueShapes } from '@pare/passes'
+import type { OpenModel, ValueShape, ValueShapes } from '@pare/passes'
 import type { Tensor } from '@pare/tensor'
 
 import { errors } from '../errors.js'
@@ -20,6 +20,10 @@ export function inputOf(context: StageContext, role: string): StageInput {
   throw errors.stage_input_missing(`the stage was started without its input "${role}"`, {
     details: { role, given: context.inputs.map((candidate) => candidate.role) },
   })
+}
+
+export function hasInput(context: StageContext, role: string): boolean {
+  return context.inputs.some((input) => input.role === role)
 }
 
 /**
@@ -111,6 +115,16 @@ const MODEL_FORMATS = {
 
 /** For a session that hardly runs: packing its weights would take longer, and as much memory again. */
 export const RUNS_ONCE = { 'session.disable_prepacking': '1' }
+
+/** Sessions of the reference mode, for a few runs. */
+export function openOnce({ runtime, threads }: StageContext): OpenModel {
+  return (model) =>
+    runtime.createSession(encodeModel(model), {
+      intraOpThreads: threads,
+      optimization: 'none',
+      config: RUNS_ONCE,
+    })
+}
 
 /** What a session is made of, for a model that `writeModel` wrote. */
 export function runnable({ path, mediaType }: StageOutput): Uint8Array | { readonly path: string } {

@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { withSessionDefaults } from '@pare/inference'
+import { type InferenceRuntime, withSessionDefaults } from '@pare/inference'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
 
 import type { JobPlan } from '../plan/plan.js'
@@ -25,10 +25,12 @@ export function pathOf(result: StageResult, role: string): string {
 /** Runs stages in folders of their own below `root`. */
 export class StageRunner {
   private readonly root: string
+  private readonly runtime: InferenceRuntime
   private folders = 0
 
-  constructor(root: string) {
+  constructor(root: string, runtime: InferenceRuntime = onnxRuntime()) {
     this.root = root
+    this.runtime = runtime
   }
 
   async run(
@@ -44,7 +46,7 @@ export class StageRunner {
       workDir,
       threads: 1,
       device: 'cpu',
-      runtime: withSessionDefaults(onnxRuntime(), { externalDataFolder: workDir }),
+      runtime: withSessionDefaults(this.runtime, { externalDataFolder: workDir }),
       onProgress: () => undefined,
     })
   }
