@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { calibrateModel } from '../bodies/calibrate-model.js'
 import { observationPoints } from '../observation-points.js'
 import { optimize, randomTensor, randomValues } from '../testing.js'
+import { equalizeLayers } from './equalize.js'
 import { searchStatic } from './search.js'
 import type { ChosenTechnique, SearchStaticInput } from './search-input.js'
 import type { SearchState, Technique } from './technique.js'
@@ -16,11 +17,17 @@ const ROWS = 32
 /** So many multiply-accumulates that a comparison looks at the first batch alone. */
 const OF_FIRST_BATCH = { macs: 1e9 }
 
-function network(): Model {
+/** One channel between the layers is `outlier` times as large as the others. */
+function network(outlier = 1): Model {
+  const [w1, w2] = [randomValues(256, 1, 0.25), randomValues(256, 2, 0.25)]
+  for (let i = 0; i < 16; i++) {
+    w1[i * 16 + 3]! *= outlier
+    w2[3 * 16 + i]! /= outlier
+  }
   return model({ opset: 17 })
     .input('x', 'float32', ['n', 16])
-    .floats('w1', [16, 16], randomValues(256, 1, 0.25))
-    .floats('w2', [16, 16], randomValues(256, 2, 0.25))
+    .floats('w1', [16, 16], w1)
+    .floats('w2', [16, 16], w2)
     .node('MatMul', ['x', 'w1'], ['a'])
     .node('Relu', ['a'], ['r'])
     .node('MatMul', ['r', 'w2'], ['y'])
@@ -28,21 +35,21 @@ function network(): Model {
     .build()
 }
 
-/** The second batch has values `times` as large as the first. */
-function data(times: number): readonly Feeds[] {
-  const [first, second] = [1, 2].map((seed) => randomTensor([ROWS, 16], seed))
-  const larger = Float32Array.from(second!.data as Float32Array, (value) => value * times)
-  return [{ x: first! }, { x: { ...second!, data: larger } }]
+/** All batches but the first have values `times` as large. */
+function data(times: number, batches = 2): readonly Feeds[] {
+  return Array.from({ length: batches }, (_, i) => ({
+    x: randomTensor([ROWS, 16], i, i === 0 ? 1 : times),
+  }))
 }
 
 /** A search that says how many samples each calibration was asked for. */
 async function searched(
   batches: readonly Feeds[],
   techniques: readonly ChosenTechnique[],
-  given: Partial<SearchStaticInput> & { readonly widened?: number } = {},
+  given: Partial<SearchStaticInput> & { readonly widened?: number; readonly outlier?: number } = {},
 ) {
-  const { widened = 1, ...rest } = given
-  const built = network()
+  const { widened = 1, outlier = 1, ...rest } = given
+  const built = network(outlier)
   const asked: (number | undefined)[] = []
   const upTo = (samples = Infinity) => batches.slice(0, Math.ceil(samples / ROWS))
   const looked: string[][] = []
@@ -150,6 +157,40 @@ describe('the techniques of a search', () => {
     expect(tried[2]!.note).toMatch(/taken back/)
     expect(diagnostics.filter(({ code }) => code === 'narrow')).toEqual([])
     expect(result).toEqual(plain.model)
+  })
+
+  it('are compared on ranges of equally few samples where all take long', async () => {
+    const techniques = [tries(calibrating('narrow'))]
+    const { tried, asked } = await searched(data(50, 5), techniques, OF_FIRST_BATCH)
+    expect(tried.map(({ name, chosen }) => [name, chosen])).toEqual([
+      ['nearest', true],
+      ['few_samples', false],
+      ['narrow', false],
+    ])
+    const [nearest, few, narrow] = tried.map((row) => row.sqnr_db!)
+    expect(narrow).toBeGreaterThan(nearest! + 10)
+    expect(few).toBe(narrow)
+    expect(asked).toEqual([8, ROWS])
+  })
+
+  it('win that comparison when they are better', async () => {
+    const equalizing: Technique = {
+      ...calibrating('equalizing'),
+      propose: ({ model: uneven }) => {
+        const { model: even, changed } = equalizeLayers(uneven)
+        return Promise.resolve({ model: even, changed, note: 'even' })
+      },
+    }
+    const given = { ...OF_FIRST_BATCH, outlier: 30 }
+    const { tried } = await searched(data(1, 5), [tries(equalizing)], given)
+    expect(tried.map(({ name, chosen }) => [name, chosen])).toEqual([
+      ['nearest', true],
+      ['few_samples', false],
+      ['equalizing', true],
+      ['calibration', true],
+    ])
+    const [nearest, few] = tried.map((row) => row.sqnr_db!)
+    expect(tried.at(-1)!.sqnr_db!).toBeGreaterThan(Math.max(nearest!, few!) + 3)
   })
 
   it('look at the values again that they have changed', async () => {

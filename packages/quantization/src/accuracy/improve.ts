@@ -1,9 +1,9 @@
 // The techniques, one after the other, each on what was best before.
 //
 // What moves ranges between channels needs new ones. Those of the compared samples alone show whether
-// it is worth going on with: they are narrower, so that they favour it over what it is compared with
-// first. All samples are looked at once, when nothing will move ranges any more; what does not hold
-// then is taken back.
+// it is worth going on with: they are narrower, so that they favour it over what has the ranges of all
+// samples. All are looked at once, when nothing will move ranges any more; what does not hold then is
+// taken back.
 import type { CalibrationStatistics } from '@pare/calibration'
 import type { Model } from '@pare/graph'
 
@@ -55,13 +55,40 @@ async function tryOne(search: Search, chosen: ChosenTechnique, kept: Kept): Prom
       : { statistics: proposal.statistics, sawAll: best === firm }
   const { statistics, sawAll } = calibrated
   const state = await quantizeLike(search, best, { model: proposal.model, statistics })
-  const isKept = chosen.mode === 'use' || isBetter(state, best)
+  const isKept = chosen.mode === 'use' || (await holds(search, kept, { state, proposal }))
   const { name, description } = chosen.technique
   record(search, { name, description, state, chosen: isKept, note: proposal.note })
   if (!isKept) return kept
   search.diagnostics.push(...(proposal.diagnostics ?? []))
   if (sawAll) return firmly(search, state)
   return { ...kept, best: state, changed: union(kept.changed, proposal.changed) }
+}
+
+/** All samples are this many times those that are compared: more than a comparison more costs. */
+const FAR = 4
+
+/**
+ * Whether a candidate is better. Where its ranges are of a few samples and those of all would take long, it
+ * is not enough to be better than what has the ranges of all: that must have its own of the few.
+ */
+async function holds(
+  search: Search,
+  { best, firm }: Kept,
+  { state, proposal: { changed } }: { readonly state: SearchState; readonly proposal: Proposal },
+): Promise<boolean> {
+  if (!isBetter(state, best)) return false
+  const { model, statistics: known } = firm
+  const { samples } = state.statistics
+  if (best !== firm || samples * FAR > known.samples) return true
+  const statistics = await recalibrate(search, { model, changed, known, samples })
+  const rival = await quantizeLike(search, firm, { model, statistics })
+  record(search, { ...RIVAL, state: rival, chosen: false, note: `${samples} samples` })
+  return isBetter(state, rival)
+}
+
+const RIVAL = {
+  name: 'few_samples',
+  description: 'The best so far with ranges of as few samples as the next one has.',
 }
 
 /** What is used in any case, or calibrated in no time, need not be compared first. */
