@@ -225,6 +225,20 @@ describe('a model of one sample at a time', () => {
     expect(await samplesAtOnce({ network: network(1), calibration: same })).toBe(1)
   })
 
+  it.each([
+    [520_000, 4],
+    [1_200_000, 1],
+  ])('with a tensor of %d bytes takes no more at once than is faster: %d', async (bytes, most) => {
+    const repeats = tensorFromInts('int64', [2], [1, bytes / 40])
+    const finish = (built: ModelBuilder) =>
+      built
+        .initializer('repeats', repeats)
+        .node('Tile', ['s', 'repeats'], ['t'])
+        .node('ReduceMean', ['t'], ['m'], { axes: [1] })
+        .node('Add', ['s', 'm'], ['y'])
+    expect(await samplesAtOnce({ network: network(1, finish) })).toBe(most)
+  })
+
   it('is none that takes any number', async () => {
     expect(await samplesAtOnce({ network: network('n') })).toBe(1)
   })
