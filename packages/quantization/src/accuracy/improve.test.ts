@@ -46,9 +46,14 @@ function data(times: number, batches = 2): readonly Feeds[] {
 async function searched(
   batches: readonly Feeds[],
   techniques: readonly ChosenTechnique[],
-  given: Partial<SearchStaticInput> & { readonly widened?: number; readonly outlier?: number } = {},
+  given: Partial<SearchStaticInput> & {
+    readonly widened?: number
+    readonly outlier?: number
+    /** Whether all samples have far wider ranges in this model. */
+    readonly isWild?: (changed: Model) => boolean
+  } = {},
 ) {
-  const { widened = 1, outlier = 1, ...rest } = given
+  const { widened = 1, outlier = 1, isWild = () => false, ...rest } = given
   const built = network(outlier)
   const asked: (number | undefined)[] = []
   const upTo = (samples = Infinity) => batches.slice(0, Math.ceil(samples / ROWS))
@@ -56,15 +61,16 @@ async function searched(
   async function* countedUpTo(samples?: number) {
     for (const feeds of upTo(samples)) yield await Promise.resolve({ feeds, count: ROWS })
   }
-  const recalibrate: SearchStaticInput['recalibrate'] = (changed, { samples, only }) => {
+  const recalibrate: SearchStaticInput['recalibrate'] = async (changed, { samples, only }) => {
     asked.push(samples)
     looked.push(observationPoints(changed).filter(only))
-    return calibrateModel({
+    const found = await calibrateModel({
       model: changed,
       only,
       runtime,
       read: (use) => use(countedUpTo(samples)),
     })
+    return samples === undefined && isWild(changed) ? wider(found, 100) : found
   }
   const statistics = wider(await recalibrate(built, { only: () => true }), widened)
   asked.length = looked.length = 0
@@ -157,6 +163,32 @@ describe('the techniques of a search', () => {
     expect(tried[2]!.note).toMatch(/taken back/)
     expect(diagnostics.filter(({ code }) => code === 'narrow')).toEqual([])
     expect(result).toEqual(plain.model)
+  })
+
+  it('are taken back one by one, the last one first', async () => {
+    const wild = new Set<Model>()
+    const equalizing: Technique = {
+      ...calibrating('wild'),
+      propose: ({ model: uneven }) => {
+        const { model: even } = equalizeLayers(uneven)
+        wild.add(even)
+        return Promise.resolve({ model: even, note: 'even' })
+      },
+    }
+    const given = { ...OF_FIRST_BATCH, widened: 16, outlier: 30 }
+    const techniques = [calibrating('first'), equalizing].map(tries)
+    const isWild = (changed: Model) => wild.has(changed)
+    const { tried } = await searched(data(1.2), techniques, { ...given, isWild })
+    expect(tried.map(({ name, chosen }) => [name, chosen])).toEqual([
+      ['nearest', true],
+      ['first', true],
+      ['wild', false],
+      ['calibration', false],
+      ['calibration', true],
+    ])
+    const [nearest, first, gained, , settled] = tried.map((row) => row.sqnr_db!)
+    expect(gained).toBeGreaterThan(first! + 3)
+    expect(settled).toBeGreaterThan(nearest! + 3)
   })
 
   it('are compared on ranges of equally few samples where all take long', async () => {

@@ -3,7 +3,7 @@
 // What moves ranges between channels needs new ones. Those of the compared samples alone show whether
 // it is worth going on with: they are narrower, so that they favour it over what has the ranges of all
 // samples. All are looked at once, when nothing will move ranges any more; what does not hold then is
-// taken back.
+// taken back, the last technique first.
 import type { CalibrationStatistics } from '@pare/calibration'
 import type { Model } from '@pare/graph'
 
@@ -29,14 +29,18 @@ interface Kept {
   readonly changed: Changed
   /** The last one whose ranges are those of all samples. */
   readonly firm: SearchState
-  /** Rows and diagnostics when that was found. */
-  readonly tried: number
-  readonly diagnostics: number
+  /** What was kept before, where `best` has ranges of a few samples. */
+  readonly previous?: Kept
+  /** Rows and diagnostics when `best` was found. */
+  readonly counts: { readonly tried: number; readonly diagnostics: number }
 }
 
-function firmly({ tried, diagnostics }: Search, state: SearchState): Kept {
-  const counts = { tried: tried.length, diagnostics: diagnostics.length }
-  return { best: state, firm: state, changed: new Set(), ...counts }
+function firmly(search: Search, state: SearchState): Kept {
+  return { best: state, firm: state, changed: new Set(), counts: countsOf(search) }
+}
+
+function countsOf({ tried, diagnostics }: Search): Kept['counts'] {
+  return { tried: tried.length, diagnostics: diagnostics.length }
 }
 
 type Changed = ReadonlySet<string> | undefined
@@ -61,7 +65,8 @@ async function tryOne(search: Search, chosen: ChosenTechnique, kept: Kept): Prom
   if (!isKept) return kept
   search.diagnostics.push(...(proposal.diagnostics ?? []))
   if (sawAll) return firmly(search, state)
-  return { ...kept, best: state, changed: union(kept.changed, proposal.changed) }
+  const changed = union(kept.changed, proposal.changed)
+  return { best: state, firm, changed, previous: kept, counts: countsOf(search) }
 }
 
 /** All samples are this many times those that are compared: more than a comparison more costs. */
@@ -140,10 +145,10 @@ const SETTLED = {
   description: 'The ranges of all calibration samples for what was kept on those of a few.',
 }
 
-/** Calibrates what was kept on all samples, and takes it back where it is no better with these ranges. */
+/** Calibrates what was kept on all samples, and takes back what is no better with these ranges. */
 async function settle(search: Search, kept: Kept): Promise<Kept> {
-  const { best, firm, changed, ...before } = kept
-  if (best === firm) return kept
+  const { best, firm, changed, previous } = kept
+  if (previous === undefined) return kept
   const { progress, tried, diagnostics } = search
   progress.expect(1)
   progress.step(SETTLED.name)
@@ -154,11 +159,12 @@ async function settle(search: Search, kept: Kept): Promise<Kept> {
   const counts = `${statistics.samples} samples instead of ${best.statistics.samples}`
   const note = isKept ? counts : `${counts}; no better than before, so it is taken back`
   if (!isKept) {
+    const before = previous.counts
     for (let i = before.tried; i < tried.length; i++) tried[i] = { ...tried[i]!, chosen: false }
     diagnostics.length = before.diagnostics
   }
   record(search, { ...SETTLED, state, chosen: isKept, note })
-  return firmly(search, isKept ? state : firm)
+  return isKept ? firmly(search, state) : settle(search, previous)
 }
 
 async function propose(
