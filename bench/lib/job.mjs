@@ -55,7 +55,7 @@ async function inspected(kind, { role, path, folder }) {
  */
 export async function runJob({ known, plan, out, threads, finished = new Map(), folder }) {
   const { stages, artifacts, seed } = plan
-  const blobs = new Map(Object.values(known).map(({ sha256, path }) => [sha256, path]))
+  const blobs = new Map(Object.values(known).map((blob) => [blob.sha256, blob]))
   const root = mkdtempSync(join(folder ?? tmpdir(), 'pare-bench-job-'))
   const start = performance.now()
   try {
@@ -96,7 +96,12 @@ function stagesBehind(stages, name) {
 }
 
 function located({ role, from }, blobs, done) {
-  const path = 'blob' in from ? blobs.get(from.blob) : outputOf(done, from.stage, from.role)
+  // What was uploaded was hashed then, once for all jobs.
+  if ('blob' in from) {
+    const { path, sha256 } = blobs.get(from.blob)
+    return { role, path, sha256 }
+  }
+  const path = outputOf(done, from.stage, from.role)
   return { role, path, sha256: hash(path) }
 }
 
