@@ -147,9 +147,9 @@ describe('a model of one sample at a time', () => {
     const inBatches = runs
     const single = await runJob({ network: network(1) }, { without: 'batch' })
     const oneByOne = runs
-    expect(Math.max(...inBatches)).toBe(8)
+    expect(Math.max(...inBatches)).toBe(4)
     expect(Math.max(...oneByOne)).toBe(3)
-    expect(inBatches.length).toBeLessThan(oneByOne.length / 4)
+    expect(inBatches.length).toBeLessThan(oneByOne.length / 2)
 
     const [ranges, expected] = await Promise.all(
       [batched, single].map(async (results) => {
@@ -179,7 +179,7 @@ describe('a model of one sample at a time', () => {
   it('is judged, and reported, as it was uploaded', async () => {
     const given = { network: network(1), calibration: DATA, validation: DATA }
     const results = await runJob(given, { constraints: { max_drop: 0.5 }, last: 'report' })
-    expect(await jsonOf(results, 'prepare/batch')).toEqual({ samples: 8 })
+    expect(await jsonOf(results, 'prepare/batch')).toEqual({ samples: 4 })
     const { tried } = await jsonOf<Decisions>(results, 'quantize_static/decisions')
     expect(tried.some(({ drop }) => typeof drop === 'number')).toBe(true)
     expect(results.get('report')!.failure).toBeUndefined()
@@ -188,7 +188,7 @@ describe('a model of one sample at a time', () => {
   it('runs one by one over validation data of whole inputs', async () => {
     const validation = [[10, 1, ...SHAPE], normals(10 * SIZE, 5)] as const
     const results = await runJob({ network: network(1), validation }, { last: 'calibrate' })
-    expect(await jsonOf(results, 'prepare/batch')).toEqual({ samples: 8 })
+    expect(await jsonOf(results, 'prepare/batch')).toEqual({ samples: 4 })
     expect(Math.max(...runs)).toBe(3)
     expect(results.get('calibrate')!.metrics['samples']).toBe(SAMPLES)
   })
