@@ -58,14 +58,21 @@ export function pivotTables(results) {
   return tables.join('\n')
 }
 
+const MEANS = [
+  ['geometric mean', (values) => Math.exp(mean(values.map(Math.log)))],
+  ['arithmetic mean', mean],
+]
+
 /** What became of each aim, over all networks. */
 export function summaryLines(results) {
   const kinds = [...new Set(results.flatMap(({ verdict }) => Object.keys(verdict.ratios)))]
-  const ratios = kinds.map((label) => {
+  const ratios = kinds.flatMap((label) => {
     const known = results.flatMap(({ verdict }) => verdict.ratios[label] ?? [])
-    const average = (key) => Math.exp(mean(known.map((ratio) => Math.log(ratio[key]))))
-    const overall = Object.fromEntries(Object.keys(known[0]).map((key) => [key, average(key)]))
-    return `- over ${known.length} networks, geometric mean; ${ratioLine(label, overall)}`
+    return MEANS.map(([name, meanOf]) => {
+      const average = (key) => meanOf(known.map((ratio) => ratio[key]))
+      const overall = Object.fromEntries(Object.keys(known[0]).map((key) => [key, average(key)]))
+      return `- over ${known.length} networks, ${name}; ${ratioLine(label, overall)}`
+    })
   })
   const misses = results.flatMap(({ name, verdict }) =>
     verdict.misses.map((miss) => `- ${name}: ${miss}`),
