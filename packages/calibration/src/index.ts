@@ -21,6 +21,7 @@ export type {
 export { parseStatistics } from './parse-statistics.js'
 export type { DataDiagnostic, DataQuality, InputSummary } from './quality/data-quality.js'
 export {
+  DEAD_CHANNEL_VALUES,
   type DeadChannelOptions,
   type DeadChannels,
   findDeadChannels,

@@ -21,12 +21,12 @@ export interface DeadChannelOptions extends WatchOptions {
 }
 
 /** Values fed to the inputs after which no further batch is needed: large images show all in a few. */
-const ENOUGH_VALUES = 2 ** 18
+export const DEAD_CHANNEL_VALUES = 2 ** 18
 
 /**
  * The channels of each point that have one value in all of the batches; onnxruntime reduces, so little
- * leaves the session. It stops early when every channel has moved, or enough values were fed. Channels are axis 1 of convolutions'
- * outputs (four dimensions and more), else the last axis.
+ * leaves the session. It stops early when every channel has moved, or enough values were fed. Channels
+ * are axis 1 of convolutions' outputs (four dimensions and more), else the last axis.
  */
 export async function findDeadChannels(
   options: DeadChannelOptions,
@@ -52,7 +52,7 @@ export async function findDeadChannels(
           ends.set(point, new ChannelEnds(low.data, high.data, images.has(point)))
         else known.widen(low.data, high.data)
       }
-      if (fed >= ENOUGH_VALUES || ![...ends.values()].some(({ dead }) => dead > 0)) break
+      if (fed >= DEAD_CHANNEL_VALUES || ![...ends.values()].some(({ dead }) => dead > 0)) break
     }
   } finally {
     await session.release()

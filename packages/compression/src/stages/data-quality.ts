@@ -5,6 +5,7 @@ import {
   type CalibrationStatistics,
   type DataDiagnostic,
   type DataQuality,
+  DEAD_CHANNEL_VALUES,
   findDeadChannels,
   inputDrift,
   InputWatch,
@@ -43,7 +44,7 @@ export async function assessDataQuality(
     {
       model,
       samples: Math.min(statistics.samples, DEAD_CHANNEL_SAMPLES),
-      batchSize: DEAD_CHANNEL_BATCH,
+      batchSize: deadChannelBatch(calibrated.inputs),
     },
     (batches) =>
       findDeadChannels({
@@ -55,6 +56,12 @@ export async function assessDataQuality(
   )
   const more = await driftToValidation(context, { ...calibrated, statistics })
   return assessData({ ...calibrated, deadChannels, more })
+}
+
+/** As many samples as are looked at anyway, where they are large. */
+function deadChannelBatch(inputs: InputWatch): number {
+  const values = inputs.summaries().reduce((sum, { size }) => sum + size, 0)
+  return Math.max(1, Math.min(DEAD_CHANNEL_BATCH, Math.ceil(DEAD_CHANNEL_VALUES / values)))
 }
 
 async function driftToValidation(
