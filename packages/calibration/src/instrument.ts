@@ -1,10 +1,10 @@
 // The model with the observers' reductions added. Its original outputs are left out: only small
 // results leave the session, and onnxruntime drops what no reduction needs.
-import { editGraph, type Model } from '@pare/graph'
+import { editGraph, type GraphEditor, type Model } from '@pare/graph'
 import { tensorFromInts } from '@pare/tensor'
 
 import { nonNegativeImages } from './non-negative-images.js'
-import type { ReducingObserver } from './observer.js'
+import type { NameMaker, ReducingObserver } from './observer.js'
 
 export interface InstrumentedModel {
   readonly model: Model
@@ -18,18 +18,32 @@ export function instrument(
   observer: Pick<ReducingObserver, 'reduce'>,
 ): InstrumentedModel {
   const editor = editGraph(model)
-  const images = nonNegativeImages(model)
-  const outputs = new Map<string, readonly string[]>()
-  for (const [i, point] of points.entries()) {
-    const name = (suffix: string) => editor.uniqueName(`${suffix}${i}`)
-    const reduced = { value: point, isNonNegativeImage: images.has(point) }
-    const reduction = observer.reduce(reduced, name)
-    for (const node of reduction.nodes) editor.addNode(node)
-    outputs.set(point, reduction.outputs)
-  }
+  const addReductions = reductionsOf(model, editor, observer)
+  const outputs = new Map(
+    points.map((point, i) => [point, addReductions(point, numbered(editor, i))] as const),
+  )
   const names = [...outputs.values()].flat()
   editor.setOutputs(names.map((name) => ({ name, metadataProps: [] })))
   return { model: editor.finish(), outputs }
+}
+
+/** Adds what an observer reduces a value with; gives the outputs of it. */
+function reductionsOf(
+  model: Model,
+  editor: GraphEditor,
+  observer: Pick<ReducingObserver, 'reduce'>,
+): (value: string, name: NameMaker) => readonly string[] {
+  const images = nonNegativeImages(model)
+  return (value, name) => {
+    const reduced = { value, isNonNegativeImage: images.has(value) }
+    const { nodes, outputs } = observer.reduce(reduced, name)
+    for (const node of nodes) editor.addNode(node)
+    return outputs
+  }
+}
+
+function numbered(editor: GraphEditor, number: number): NameMaker {
+  return (suffix) => editor.uniqueName(`${suffix}${number}`)
 }
 
 /** The model with the values themselves as outputs. */
@@ -83,18 +97,17 @@ export function exposeShares(
   const editor = editGraph(model)
   const all = editor.addInitializer('all', tensorFromInts('int64', [1], [-1]))
   const axes = editor.addInitializer('axes', tensorFromInts('int64', [1], [0]))
-  const images = nonNegativeImages(model)
+  const addReductions = reductionsOf(model, editor, observer)
   const values = new Map<string, SharedValue>()
   for (const [i, point] of points.entries()) {
-    const name = (suffix: string) => editor.uniqueName(`${suffix}${i}`)
-    const [start, end, step, slice, shape, flat] = NAMES.map(name) as [...typeof NAMES]
-    const reduced = { value: point, isNonNegativeImage: images.has(point) }
-    const reduction = observer.reduce(reduced, name)
-    for (const node of reduction.nodes) editor.addNode(node)
+    const name = numbered(editor, i)
+    const [start, end, step] = [name('start'), name('end'), name('step')]
+    const [slice, shape, flat] = [name('slice'), name('shape'), name('flat')]
+    const reductions = addReductions(point, name)
     editor.addNode({ opType: 'Reshape', inputs: [point, all], outputs: [flat] })
     editor.addNode({ opType: 'Slice', inputs: [flat, start, end, axes, step], outputs: [slice] })
     editor.addNode({ opType: 'Shape', inputs: [point], outputs: [shape] })
-    values.set(point, { start, end, step, slice, shape, reductions: reduction.outputs })
+    values.set(point, { start, end, step, slice, shape, reductions })
   }
   const outputs = [...values.values()].flatMap(({ slice, shape, reductions }) => [
     slice,
@@ -104,15 +117,6 @@ export function exposeShares(
   editor.setOutputs(outputs.map((name) => ({ name, metadataProps: [] })))
   return { model: withScalars(editor.finish(), [...values.values()]), values }
 }
-
-const NAMES = ['start', 'end', 'step', 'slice', 'shape', 'flat'] as unknown as readonly [
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-]
 
 function withScalars(model: Model, values: readonly SharedValue[]): Model {
   const scalars = values

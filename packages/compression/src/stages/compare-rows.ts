@@ -2,8 +2,8 @@
 import type { Tensors } from '@pare/passes'
 import { type DataType, fromRuntimeTensor, type RuntimeTensor, toNumbers } from '@pare/tensor'
 
-/** The rows of a batch, each as a batch of one. */
-export function rowsOf(batch: Tensors): readonly Tensors[] {
+/** The samples of a batch, each as a batch of one. */
+export function samplesOf(batch: Tensors): readonly Tensors[] {
   const rows = Object.values(batch)[0]?.dims[0] ?? 0
   return Array.from({ length: rows }, (_, row) =>
     Object.fromEntries(

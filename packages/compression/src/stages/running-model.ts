@@ -11,7 +11,7 @@ import {
 } from '@pare/passes'
 import { byteLengthOf, elementCount, type Tensor } from '@pare/tensor'
 
-import { agree, areDistinct, differInFloats, rowsOf } from './compare-rows.js'
+import { agree, areDistinct, differInFloats, samplesOf } from './compare-rows.js'
 import type { StageContext } from './stage.js'
 import { batchesFor, bindDataset, openStageData } from './stage-data.js'
 import { hasInput, openOnce, readJsonInput } from './stage-files.js'
@@ -83,7 +83,7 @@ async function isRowByRow(context: StageContext, model: Model): Promise<boolean>
   if (samples === undefined) return false
   const alone = await withSession(context, model, async (session) => {
     const results: Tensors[] = []
-    for (const sample of rowsOf(samples)) results.push(await session.run(sample))
+    for (const sample of samplesOf(samples)) results.push(await session.run(sample))
     return results
   })
   // Outputs that are the same for all samples would not show whether samples are mixed.
@@ -100,7 +100,7 @@ async function distinctSamples(
   try {
     const part = { batchSize: COMPARED_SAMPLES, limit: LOOKED_AT_SAMPLES }
     for await (const { feeds, count } of batchesFor(dataset, widened, part)) {
-      if (count === COMPARED_SAMPLES && areDistinct(rowsOf(feeds))) return feeds
+      if (count === COMPARED_SAMPLES && areDistinct(samplesOf(feeds))) return feeds
     }
     return undefined
   } finally {
@@ -159,6 +159,7 @@ function same<Value>(value: Value): Value {
 async function batchSize(context: StageContext, samples: number): Promise<number> {
   if (!hasInput(context, 'batch')) return 1
   let { samples: size } = await readJsonInput<BatchVerdict>(context, 'batch')
+  if (size === 1) return 1
   const { dataset, close } = await openStageData(context, 'calibration')
   await close()
   const rows = Math.min(samples, dataset.samples)
