@@ -1,11 +1,4 @@
 export {
-  adaRound,
-  type AdaRoundOptions,
-  type AdaRoundProgress,
-  type AdaRoundReport,
-  type AdaRoundResult,
-} from './accuracy/adaround.js'
-export {
   BIAS_CORRECTION_METHODS,
   type BiasCorrectionMethod,
   type BiasCorrectionProgress,
@@ -13,31 +6,30 @@ export {
   correctBias,
   type CorrectBiasOptions,
   type CorrectBiasResult,
-} from './accuracy/bias-correction.js'
+} from './bias/bias-correction.js'
+export {
+  calibrateModel,
+  type CalibrateModelOptions,
+  takesSingleSamples,
+} from './branches/calibrate-model.js'
 export {
   type ChannelMaximaOptions,
   type ChannelPoint,
   collectChannelMaxima,
-} from './accuracy/channel-maxima.js'
-export type { DataSource } from './accuracy/data-source.js'
+} from './channels/channel-maxima.js'
+export {
+  DYNAMIC_DEFAULT_OP_TYPES,
+  quantizeDynamic,
+  type QuantizeDynamicOptions,
+  type QuantizeDynamicResult,
+} from './dynamic/quantize-dynamic.js'
 export {
   clipPoints,
   type EqualizedPair,
   equalizeLayers,
   type EqualizeOptions,
   type EqualizeResult,
-} from './accuracy/equalize.js'
-export type { Verdict } from './accuracy/fallback.js'
-export { searchStatic } from './accuracy/search.js'
-export type {
-  ChosenTechnique,
-  RecalibratedPart,
-  SearchStaticInput,
-  SearchStaticResult,
-  SensitivityDepth,
-  TriedCandidate,
-} from './accuracy/search-input.js'
-export type { LayerSensitivity } from './accuracy/sensitivity.js'
+} from './equalization/equalize.js'
 export {
   SMOOTH_OP_TYPES,
   type SmoothedGroup,
@@ -47,14 +39,7 @@ export {
   type SmoothQuantOptions,
   type SmoothQuantResult,
   type SmoothTargets,
-} from './accuracy/smooth.js'
-export { chooseTechniques, type TechniqueOptions } from './accuracy/techniques.js'
-export {
-  calibrateModel,
-  type CalibrateModelOptions,
-  takesSingleSamples,
-} from './bodies/calibrate-model.js'
-export { FLOAT_REASONS, type FloatReason } from './decision.js'
+} from './equalization/smooth.js'
 export { errors } from './errors.js'
 export {
   FLOAT8,
@@ -63,7 +48,7 @@ export {
   quantizeFloat8,
   type QuantizeFloat8Options,
   type QuantizeFloat8Result,
-} from './float8.js'
+} from './float8/float8.js'
 export {
   type ActivationRanges,
   convertFloat16,
@@ -85,8 +70,35 @@ export {
   type ActivationType,
   WEIGHT_TYPES,
   type WeightType,
-} from './integer-type.js'
-export { observationPoints } from './observation-points.js'
+} from './integers/integer-type.js'
+export { activationParams, type QuantizationParams, type RealRange } from './integers/params.js'
+export type { WeightRange } from './integers/quantize-weight.js'
+export { saturates, TARGET_ISAS, type TargetIsa } from './integers/saturation.js'
+export type { DataSource } from './layers/data-source.js'
+export { calibratedRanges, type RangeOf } from './placement/placement-policy.js'
+export { toQOperator } from './qoperator/to-qoperator.js'
+export { FLOAT_REASONS, type FloatReason } from './report/decision.js'
+export type { LayerReport, QuantizedValueReport, QuantizedWeightReport } from './report/report.js'
+export {
+  adaRound,
+  type AdaRoundOptions,
+  type AdaRoundProgress,
+  type AdaRoundReport,
+  type AdaRoundResult,
+} from './rounding/adaround.js'
+export type { Verdict } from './search/fallback.js'
+export { searchStatic } from './search/search.js'
+export type {
+  ChosenTechnique,
+  RecalibratedPart,
+  SearchStaticInput,
+  SearchStaticResult,
+  SensitivityDepth,
+  TriedCandidate,
+} from './search/search-input.js'
+export type { LayerSensitivity } from './search/sensitivity.js'
+export { chooseTechniques, type TechniqueOptions } from './search/techniques.js'
+export { observationPoints } from './static/observation-points.js'
 export {
   QUANT_FORMATS,
   type QuantFormat,
@@ -94,26 +106,14 @@ export {
   STATIC_DEFAULTS,
   type StaticContradiction,
   staticContradictions,
-} from './options.js'
-export { activationParams, type QuantizationParams, type RealRange } from './params.js'
-export { calibratedRanges, type RangeOf } from './placement-policy.js'
-export { toQOperator } from './qoperator/to-qoperator.js'
-export {
-  DYNAMIC_DEFAULT_OP_TYPES,
-  quantizeDynamic,
-  type QuantizeDynamicOptions,
-  type QuantizeDynamicResult,
-} from './quantize-dynamic.js'
-export { quantizeStatic, type QuantizeStaticResult } from './quantize-static.js'
+} from './static/options.js'
+export { quantizeStatic, type QuantizeStaticResult } from './static/quantize-static.js'
 export {
   quantizeVerified,
   type QuantizeVerifiedInput,
   type QuantizeVerifiedResult,
-} from './quantize-verified.js'
-export type { WeightRange } from './quantize-weight.js'
-export { type Optimize, readBack, type ReadBackResult } from './read-back.js'
-export type { LayerReport, QuantizedValueReport, QuantizedWeightReport } from './report.js'
-export { saturates, TARGET_ISAS, type TargetIsa } from './saturation.js'
+} from './static/quantize-verified.js'
+export { type Optimize, readBack, type ReadBackResult } from './static/read-back.js'
 export {
   collectGrams,
   type CollectGramsOptions,

@@ -5,9 +5,9 @@ import { model } from '@pare/graph/testing'
 import { type RuntimeTensor, tensorFromFloats } from '@pare/tensor'
 import { describe, expect, it } from 'vitest'
 
+import { quantizeDynamic } from './dynamic/quantize-dynamic.js'
 import { convertFloat16 } from './float16/index.js'
-import { quantizeDynamic } from './quantize-dynamic.js'
-import { quantizeStatic } from './quantize-static.js'
+import { quantizeStatic } from './static/quantize-static.js'
 import { calibrated, randomTensor, randomValues, runModel } from './testing.js'
 import { quantizeWeights } from './weights/index.js'
 

@@ -11,9 +11,9 @@ import { onnxRuntime } from '@pare/inference/onnxruntime'
 import { encodeModel } from '@pare/onnx'
 import { createRandom, type RuntimeTensor } from '@pare/tensor'
 
-import { calibrateModel } from './bodies/calibrate-model.js'
-import type { QuantizeStaticOptions } from './options.js'
-import type { Optimize } from './read-back.js'
+import { calibrateModel } from './branches/calibrate-model.js'
+import type { QuantizeStaticOptions } from './static/options.js'
+import type { Optimize } from './static/read-back.js'
 
 const runtime = onnxRuntime()
 

@@ -4,7 +4,7 @@ import { type Diagnostic, type Model, type Node, nodeLabel } from '@pare/graph'
 import { decodeModel, encodeModel } from '@pare/onnx'
 
 import { errors } from '../errors.js'
-import type { Optimize } from '../read-back.js'
+import type { Optimize } from '../static/read-back.js'
 import { Analysis } from './analyze.js'
 import type { ConvertFloat16Result } from './convert-float16.js'
 import { resolveFloat16Options } from './options.js'

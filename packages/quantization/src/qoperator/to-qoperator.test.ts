@@ -9,10 +9,10 @@ import { foldBatchNorm } from '@pare/passes'
 import { type RuntimeTensor, tensorFromInts } from '@pare/tensor'
 import { describe, expect, it } from 'vitest'
 
-import type { QuantizeStaticOptions } from '../options.js'
-import { quantizeStatic } from '../quantize-static.js'
-import { quantizeVerified } from '../quantize-verified.js'
 import { randomFeeds, randomNetwork } from '../random-network.js'
+import type { QuantizeStaticOptions } from '../static/options.js'
+import { quantizeStatic } from '../static/quantize-static.js'
+import { quantizeVerified } from '../static/quantize-verified.js'
 import { calibrated, optimize, randomTensor, randomValues, runModel } from '../testing.js'
 import { toQOperator } from './to-qoperator.js'
 

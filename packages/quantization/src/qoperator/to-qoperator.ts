@@ -15,8 +15,8 @@ import {
 import { layerWeight, opFacts, sharesQuantization } from '@pare/ops'
 import { toFloat32 } from '@pare/tensor'
 
-import { withMicrosoftOps } from '../microsoft-ops.js'
-import { removeUnused, ScalarPool } from '../written-constants.js'
+import { withMicrosoftOps } from '../writing/microsoft-ops.js'
+import { removeUnused, ScalarPool } from '../writing/written-constants.js'
 import {
   dequantized,
   dequantizedBias,

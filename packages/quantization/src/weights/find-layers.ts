@@ -11,7 +11,7 @@ import {
 import { NO_SHAPES, rankOf, type ValueShapes } from '@pare/passes'
 import { elementCount, type Tensor } from '@pare/tensor'
 
-import { hasOpenBodies } from '../control-flow-bodies.js'
+import { hasOpenBodies } from '../open-bodies.js'
 import { stays, type StaysUnquantized } from './decision.js'
 import type { ResolvedWeightsOptions } from './options.js'
 

@@ -14,10 +14,10 @@ import {
 import { raiseOpset, type ValueShapes } from '@pare/passes'
 import type { Tensor } from '@pare/tensor'
 
-import { hasOpenBodies, skippedBody } from '../control-flow-bodies.js'
 import { errors } from '../errors.js'
-import { withMicrosoftOps } from '../microsoft-ops.js'
-import { removeUnused } from '../written-constants.js'
+import { hasOpenBodies, skippedBody } from '../open-bodies.js'
+import { withMicrosoftOps } from '../writing/microsoft-ops.js'
+import { removeUnused } from '../writing/written-constants.js'
 import { scaleForAwq } from './awq.js'
 import type { GridSpec, WeightBits } from './block-grid.js'
 import { keptDiagnostic, note, stays, type StaysUnquantized } from './decision.js'

@@ -10,7 +10,7 @@ import {
 import { channelVector } from '@pare/passes'
 import { type Tensor, tensorFromFloat32, tensorFromFloats, toFloat32 } from '@pare/tensor'
 
-import { declareOutputs } from '../microsoft-ops.js'
+import { declareOutputs } from '../writing/microsoft-ops.js'
 import type { AccuracyLevel } from './accuracy-level.js'
 import type { QuantizedMatrix } from './block-grid.js'
 import { stays, type StaysUnquantized } from './decision.js'
