@@ -15,7 +15,7 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-import { STEP_TABLE } from '../packages/compression/dist/index.js'
+import { STEP_TABLE } from '../packages/recipe/dist/index.js'
 import { onnxRuntime } from '../packages/inference/dist/onnxruntime.js'
 import { decodeFloat16, encodeFloat16 } from '../packages/tensor/dist/index.js'
 import { choicesOf, pairwise } from './lib/combinations.mjs'

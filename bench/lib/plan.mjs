@@ -2,7 +2,8 @@
 // the planner of @pare/compression.
 import { readFileSync, writeFileSync } from 'node:fs'
 
-import { parseJobRequest, planJob } from '../../packages/compression/dist/index.js'
+import { planJob } from '../../packages/compression/dist/index.js'
+import { parseJobRequest } from '../../packages/recipe/dist/index.js'
 
 /** The plan of a job with this one step. Throws what the service would refuse it with. */
 export function planOf(known, step) {

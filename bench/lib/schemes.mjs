@@ -1,7 +1,7 @@
 // The rows of the table: every way in which ours and the peer quantize to 8 bits.
 import { fileURLToPath } from 'node:url'
 
-import { STEP_TABLE } from '../../packages/compression/dist/index.js'
+import { STEP_TABLE } from '../../packages/recipe/dist/index.js'
 import { JOB_SCRIPT } from './job.mjs'
 import { writeJobPlan } from './plan.mjs'
 import { runJson } from './processes.mjs'

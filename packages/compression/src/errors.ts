@@ -1,11 +1,6 @@
 import { defineErrors } from '@pare/errors'
 
 export const errors = defineErrors({
-  recipe_invalid: {
-    kind: 'invalid_input',
-    title: 'The recipe asks for something that is not possible',
-  },
-  job_request_invalid: { kind: 'invalid_input', title: 'The job request is not valid' },
   dataset_required: {
     kind: 'invalid_input',
     title: 'The recipe needs a dataset that is not given',
@@ -31,10 +26,3 @@ export const errors = defineErrors({
   },
   stage_input_missing: { kind: 'internal', title: 'A stage was started without one of its inputs' },
 })
-
-/** One fault of a request: where it is (a JSON pointer as a URI fragment) and what is wrong. */
-export interface RequestFault {
-  readonly pointer: string
-  readonly code: string
-  readonly detail: string
-}

@@ -5,7 +5,7 @@ import {
   METRICS,
   PRIORITIES,
   TARGET_ISAS,
-} from '@pare/compression'
+} from '@pare/recipe'
 import { type Static, Type } from 'typebox'
 
 import { Problem } from './problem.js'

@@ -1,5 +1,5 @@
-import { parseJobRequest, type RequestFault, STEP_TABLE } from '@pare/compression'
 import { CodedError } from '@pare/errors'
+import { parseJobRequest, type RequestFault, STEP_TABLE } from '@pare/recipe'
 import fc from 'fast-check'
 import { Compile } from 'typebox/compile'
 import { describe, expect, it } from 'vitest'

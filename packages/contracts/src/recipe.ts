@@ -1,10 +1,5 @@
 // The JSON schema of recipe steps, made from the table that also parses them.
-import {
-  type ParameterSpec,
-  type ParameterTable,
-  STEP_TABLE,
-  type StepSpec,
-} from '@pare/compression'
+import { type ParameterSpec, type ParameterTable, STEP_TABLE, type StepSpec } from '@pare/recipe'
 import { Type } from 'typebox'
 
 type JsonSchema = Readonly<Record<string, unknown>>

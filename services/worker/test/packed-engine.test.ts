@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { type KnownDataset, type KnownModel, parseJobRequest, planJob } from '@pare/compression'
+import { type KnownDataset, type KnownModel, planJob } from '@pare/compression'
+import { parseJobRequest } from '@pare/recipe'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import type { EngineResult, StartMessage } from '../src/engine/protocol.js'

@@ -1,10 +1,9 @@
 // Does the data of a request fit its model? Answered from what the inspections recorded.
 import { type DatasetDescription, matchDataset, requireClassLabels } from '@pare/datasets'
 import { CodedError } from '@pare/errors'
+import type { DatasetRole, Metric, RequestFault } from '@pare/recipe'
 import { DATA_TYPES, type DataType } from '@pare/tensor'
 
-import type { RequestFault } from '../errors.js'
-import type { DatasetRole, Metric } from '../job-request.js'
 import type { ModelDescription, ValueSummary } from './model-description.js'
 
 export interface KnownModel {

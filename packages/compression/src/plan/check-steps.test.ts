@@ -1,8 +1,7 @@
 import { CodedError } from '@pare/errors'
+import { parseJobRequest, type RequestFault } from '@pare/recipe'
 import { describe, expect, it } from 'vitest'
 
-import type { RequestFault } from '../errors.js'
-import { parseJobRequest } from '../parse-job-request.js'
 import { checkStep } from './check-steps.js'
 
 /** Pointers of the faults of a request with this step, and the error's code. */

@@ -1,17 +1,22 @@
 // What one step cannot do, with regard to the target too. Parameters that merely exclude each other
 // are refused earlier (recipe/contradictions.ts).
 import { FLOAT8, WEIGHT_OP_TYPES } from '@pare/quantization'
-
-import { errors, type RequestFault } from '../errors.js'
-import type { JobRequest } from '../job-request.js'
-import type { Step, StepOf } from '../recipe/recipe.js'
+import {
+  type JobRequest,
+  recipeErrors,
+  type RequestFault,
+  type Step,
+  type StepOf,
+} from '@pare/recipe'
 
 /** @throws recipe_invalid, pointing at each element that does not go with the others */
 export function checkStep(step: Step, pointer: string, target: JobRequest['target']): void {
   const faults = faultsOf(step, pointer, target)
   const [first] = faults
   if (first === undefined) return
-  throw errors.recipe_invalid(`${first.pointer}: ${first.detail}`, { details: { errors: faults } })
+  throw recipeErrors.recipe_invalid(`${first.pointer}: ${first.detail}`, {
+    details: { errors: faults },
+  })
 }
 
 function faultsOf(

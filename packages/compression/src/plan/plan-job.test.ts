@@ -2,10 +2,9 @@ import { isDeepStrictEqual } from 'node:util'
 
 import type { DatasetDescription } from '@pare/datasets'
 import { CodedError } from '@pare/errors'
+import { parseJobRequest, type RequestFault } from '@pare/recipe'
 import { describe, expect, it } from 'vitest'
 
-import type { RequestFault } from '../errors.js'
-import { parseJobRequest } from '../parse-job-request.js'
 import type { KnownDataset, KnownModel } from './check-datasets.js'
 import { type PlanInputs, planJob } from './plan-job.js'
 

@@ -2,12 +2,23 @@
 // here, before the job is accepted, with a pointer to the element of the request.
 import { STATISTICS_OF_METHOD } from '@pare/calibration/methods'
 import { assertNever } from '@pare/errors'
+import {
+  DATASET_ROLES,
+  type DatasetRole,
+  type JobPlan,
+  type JobRequest,
+  type JsonObject,
+  type Metric,
+  type PlannedInput,
+  type PlannedStage,
+  recipeErrors,
+  type RequestFault,
+  type StepOf,
+} from '@pare/recipe'
 
 import { ENGINE_VERSION } from '../engine-version.js'
-import { errors, type RequestFault } from '../errors.js'
-import { DATASET_ROLES, type DatasetRole, type JobRequest, type Metric } from '../job-request.js'
-import type { StepOf } from '../recipe/recipe.js'
-import type { JsonObject } from '../stages/stage.js'
+import { errors } from '../errors.js'
+import type { StageKind } from '../stages/stage.js'
 import {
   checkClassLabels,
   checkDatasetFits,
@@ -16,7 +27,6 @@ import {
 } from './check-datasets.js'
 import { checkStep } from './check-steps.js'
 import type { ValueSummary } from './model-description.js'
-import type { JobPlan, PlannedInput, PlannedStage } from './plan.js'
 
 /** The ready model and datasets that a request names. */
 export interface PlanInputs {
@@ -29,7 +39,7 @@ export interface PlanInputs {
  * @throws recipe_invalid, dataset_required, labels_missing, metric_unsuitable, and the `dataset_*`
  * errors of @pare/datasets; each with `details.errors`, one RequestFault per problem.
  */
-export function planJob(request: JobRequest, inputs: PlanInputs): JobPlan {
+export function planJob(request: JobRequest, inputs: PlanInputs): JobPlan<StageKind> {
   const step = onlyStep(request)
   checkStep(step, '#/recipe/steps/0', request.target)
   const evaluationRole = requireDatasets(step, inputs)
@@ -142,14 +152,18 @@ function isFloat(dataType: string): boolean {
   return dataType.startsWith('float') || dataType === 'bfloat16'
 }
 
+const { dataset_required, labels_missing, metric_unsuitable } = errors
+const { recipe_invalid } = recipeErrors
+const REFUSALS = { recipe_invalid, dataset_required, labels_missing, metric_unsuitable }
+
 function refuse(
-  code: 'recipe_invalid' | 'dataset_required' | 'labels_missing' | 'metric_unsuitable',
+  code: keyof typeof REFUSALS,
   pointer: string,
   faultCode: string,
   detail: string,
 ): Error {
   const fault: RequestFault = { pointer, code: faultCode, detail }
-  return errors[code](`${pointer}: ${detail}`, { details: { errors: [fault] } })
+  return REFUSALS[code](`${pointer}: ${detail}`, { details: { errors: [fault] } })
 }
 
 /** Steps that compute in integers need float32 inside; the others take float16 as it is. */
@@ -162,7 +176,7 @@ const COMPUTES_IN_INTEGERS: ReadonlySet<string> = new Set(['quantize_dynamic', '
 
 /** Collects stages; `resultStage` is the one whose `model` output is the newest. */
 class PlanBuilder {
-  readonly stages: PlannedStage[] = []
+  readonly stages: PlannedStage<StageKind>[] = []
   resultStage = 'prepare'
   readonly #request: JobRequest
   readonly #inputs: PlanInputs
@@ -293,7 +307,7 @@ class PlanBuilder {
     }
   }
 
-  #add(kind: PlannedStage['kind'], params: JsonObject, inputs: readonly PlannedInput[]): void {
+  #add(kind: StageKind, params: JsonObject, inputs: readonly PlannedInput[]): void {
     this.stages.push({ name: kind, kind, params, inputs })
   }
 

@@ -2,9 +2,10 @@
 import type { CalibrationStatistics, DataQuality } from '@pare/calibration'
 import type { EvaluationResult } from '@pare/evaluation'
 import type { Diagnostic } from '@pare/graph'
+import type { JsonObject } from '@pare/recipe'
 
 import { ENGINE_VERSION } from '../engine-version.js'
-import type { JsonObject, StageInput } from '../stages/stage.js'
+import type { StageInput } from '../stages/stage.js'
 import { layerRows } from './layer-rows.js'
 import { leftOut } from './left-out.js'
 import { rangeRows } from './range-rows.js'

@@ -1,9 +1,8 @@
 // The rows of the layer table: what the quantize stage decided, joined with what was measured.
 import type { EvaluationResult, KernelProfile, ModelProfile } from '@pare/evaluation'
 import { firstOf } from '@pare/graph'
+import { isRecord, type JsonObject } from '@pare/recipe'
 
-import { isRecord } from '../recipe/parse-recipe.js'
-import type { JsonObject } from '../stages/stage.js'
 import { schemeOf } from './layer-scheme.js'
 import type { LayerRow, Range } from './report.js'
 

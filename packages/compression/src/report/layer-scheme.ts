@@ -1,7 +1,6 @@
+import { isRecord, type JsonObject } from '@pare/recipe'
 // In words: what the numbers of a layer are written in. Steps describe their layers each in their own
 // way; what is not known is left out.
-import { isRecord } from '../recipe/parse-recipe.js'
-import type { JsonObject } from '../stages/stage.js'
 
 export function schemeOf(layer: JsonObject): string {
   const { decision, weight } = layer

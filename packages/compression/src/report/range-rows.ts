@@ -6,9 +6,8 @@ import {
   type MinMaxState,
   type StatisticsKind,
 } from '@pare/calibration'
+import { isRecord, type JsonObject } from '@pare/recipe'
 
-import { isRecord } from '../recipe/parse-recipe.js'
-import type { JsonObject } from '../stages/stage.js'
 import type { Range, RangeRow } from './report.js'
 
 const BINS = 48

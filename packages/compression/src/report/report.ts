@@ -2,8 +2,7 @@ import type { CoarseHistogram, DataQuality } from '@pare/calibration'
 import type { EvaluationResult, OpTypeRow } from '@pare/evaluation'
 import type { Diagnostic } from '@pare/graph'
 import type { LayerSensitivity, TriedCandidate } from '@pare/quantization'
-
-import type { Json, JsonObject } from '../stages/stage.js'
+import type { Json, JsonObject } from '@pare/recipe'
 
 export const REPORT_VERSION = 1
 

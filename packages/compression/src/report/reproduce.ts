@@ -1,8 +1,9 @@
 // All that a job's result depends on, in one place.
 import type { EvaluationResult } from '@pare/evaluation'
+import type { Json, JsonObject } from '@pare/recipe'
 
 import { ENGINE_VERSION } from '../engine-version.js'
-import type { Json, JsonObject, StageInput } from '../stages/stage.js'
+import type { StageInput } from '../stages/stage.js'
 import type { Reproduce } from './report.js'
 
 export interface ReproduceInput {

@@ -11,10 +11,10 @@ import {
 import { float32Array, npz } from '@pare/datasets/testing'
 import { model } from '@pare/graph/testing'
 import { encodeModel } from '@pare/onnx'
+import { parseJobRequest } from '@pare/recipe'
 import { createRandom } from '@pare/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { parseJobRequest } from '../parse-job-request.js'
 import type { KnownDataset, KnownModel } from '../plan/check-datasets.js'
 import { planJob } from '../plan/plan-job.js'
 import type { Report } from '../report/report.js'

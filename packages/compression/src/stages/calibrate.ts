@@ -1,7 +1,7 @@
 import { InputWatch, type StatisticsKind } from '@pare/calibration'
 import { calibrateModel } from '@pare/quantization'
+import type { StepOf } from '@pare/recipe'
 
-import type { StepOf } from '../recipe/recipe.js'
 import { calibrationReader } from './calibration-batches.js'
 import { assessDataQuality, watchedOnce } from './data-quality.js'
 import { runningModel } from './running-model.js'

@@ -5,8 +5,8 @@ import {
   FLOAT16_BLOCKED_OPS,
   readBackFloat16,
 } from '@pare/quantization'
+import type { StepOf } from '@pare/recipe'
 
-import type { StepOf } from '../recipe/recipe.js'
 import { optimizeWith } from './optimize-model.js'
 import type { StageContext, StageResult } from './stage.js'
 import {

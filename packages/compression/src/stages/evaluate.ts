@@ -1,8 +1,8 @@
 import { evaluate as evaluateModels, type EvaluationProgress } from '@pare/evaluation'
 import { measureMemory } from '@pare/evaluation/node'
+import type { JsonObject, Metric, StageProgress } from '@pare/recipe'
 
-import type { Metric } from '../job-request.js'
-import type { JsonObject, StageContext, StageProgress, StageResult } from './stage.js'
+import type { StageContext, StageResult } from './stage.js'
 import { openStageData } from './stage-data.js'
 import { inputOf, readStoredModel, releaseMemory, writeJson } from './stage-files.js'
 import { traceRuns } from './trace-runs.js'

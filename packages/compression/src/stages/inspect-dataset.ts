@@ -2,8 +2,9 @@ import { join } from 'node:path'
 
 import { inspectDataset as inspect, normalizeDataset } from '@pare/datasets'
 import { createFile, openFile } from '@pare/datasets/node'
+import type { JsonObject } from '@pare/recipe'
 
-import type { JsonObject, StageContext, StageResult } from './stage.js'
+import type { StageContext, StageResult } from './stage.js'
 import { inputOf } from './stage-files.js'
 
 /**

@@ -6,10 +6,11 @@ import { checkModel, type Model, walkGraphs, walkNodes } from '@pare/graph'
 import type { InferenceSession, ValueDescription } from '@pare/inference'
 import { type OpenedUpload, openUpload } from '@pare/onnx/bundle'
 import { sortTopologically } from '@pare/passes'
+import type { JsonObject } from '@pare/recipe'
 import { elementCount } from '@pare/tensor'
 
 import type { ModelDescription, ValueSummary } from '../plan/model-description.js'
-import type { JsonObject, StageContext, StageOutput, StageResult } from './stage.js'
+import type { StageContext, StageOutput, StageResult } from './stage.js'
 import { inputOf, runnable, RUNS_ONCE, writeModel } from './stage-files.js'
 import { trialRun } from './trial-run.js'
 

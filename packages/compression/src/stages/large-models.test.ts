@@ -12,14 +12,14 @@ import { model, type ModelBuilder } from '@pare/graph/testing'
 import { withSessionDefaults } from '@pare/inference'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
 import { extractBundle, isBundle, openModelFile, planModelFile } from '@pare/onnx/bundle'
+import { type JsonObject, parseJobRequest } from '@pare/recipe'
 import { bytesOf, createRandom, elementCount } from '@pare/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { parseJobRequest } from '../parse-job-request.js'
 import type { KnownDataset, KnownModel } from '../plan/check-datasets.js'
 import { planJob } from '../plan/plan-job.js'
 import { stageFunctions } from './index.js'
-import type { JsonObject, StageKind, StageResult } from './stage.js'
+import type { StageKind, StageResult } from './stage.js'
 
 const WIDTH = 64
 const SAMPLES = 24

@@ -1,6 +1,6 @@
 import { quantizeDynamic as quantize, type TargetIsa } from '@pare/quantization'
+import type { StepOf } from '@pare/recipe'
 
-import type { StepOf } from '../recipe/recipe.js'
 import type { StageContext, StageResult } from './stage.js'
 import { readModel, writeJson, writeModel } from './stage-files.js'
 

@@ -1,8 +1,8 @@
 import type { CalibrationStatistics } from '@pare/calibration'
 import type { Model } from '@pare/graph'
 import { calibratedRanges, quantizeFloat8 as quantize } from '@pare/quantization'
+import type { StepOf } from '@pare/recipe'
 
-import type { StepOf } from '../recipe/recipe.js'
 import type { StageContext, StageResult } from './stage.js'
 import { writeJson, writeModel } from './stage-files.js'
 

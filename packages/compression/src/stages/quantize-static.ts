@@ -12,16 +12,15 @@ import {
   type SearchStaticInput,
   type TargetIsa,
 } from '@pare/quantization'
+import { type IntegerStep, isInteger, type JsonObject, type StepOf } from '@pare/recipe'
 
-import { type IntegerStep, isInteger } from '../recipe/contradictions.js'
-import type { StepOf } from '../recipe/recipe.js'
 import { type CalibrationPart, calibrationReader } from './calibration-batches.js'
 import { calibrationSource } from './calibration-source.js'
 import { candidateJudge, type Judging } from './candidate-judge.js'
 import { optimizeWith } from './optimize-model.js'
 import { quantizeFloat8 } from './quantize-float8.js'
 import { runningModel } from './running-model.js'
-import type { JsonObject, StageContext, StageResult } from './stage.js'
+import type { StageContext, StageResult } from './stage.js'
 import { readJsonInput, readModel, readShapes, writeJson, writeModel } from './stage-files.js'
 
 type Params = Omit<StepOf<'quantize_static'>, 'type'> & {

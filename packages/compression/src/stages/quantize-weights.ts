@@ -8,8 +8,8 @@ import {
   quantizeWeights as quantize,
   type QuantizeWeightsOptions,
 } from '@pare/quantization'
+import type { StepOf } from '@pare/recipe'
 
-import type { StepOf } from '../recipe/recipe.js'
 import { withCalibrationBatches } from './calibration-batches.js'
 import type { StageContext, StageResult } from './stage.js'
 import { readModel, readShapes, writeJson, writeModel } from './stage-files.js'

@@ -1,11 +1,12 @@
 import { type DataQuality, parseStatistics } from '@pare/calibration'
 import type { EvaluationResult } from '@pare/evaluation'
+import type { JsonObject } from '@pare/recipe'
 
 import { errors } from '../errors.js'
 import { buildReport, type Decisions } from '../report/build-report.js'
 import { renderReport } from '../report/html/render-report.js'
 import type { ConstraintCheck, Report } from '../report/report.js'
-import type { JsonObject, StageContext, StageResult } from './stage.js'
+import type { StageContext, StageResult } from './stage.js'
 import { readJsonInput, writeJson, writeOutput } from './stage-files.js'
 
 /**

@@ -6,6 +6,7 @@
  */
 import type { SerializedError } from '@pare/errors'
 import type { InferenceRuntime } from '@pare/inference'
+import type { JsonObject, StageProgress } from '@pare/recipe'
 
 export const STAGE_KINDS = [
   'inspect_model',
@@ -22,22 +23,11 @@ export const STAGE_KINDS = [
 
 export type StageKind = (typeof STAGE_KINDS)[number]
 
-export type Json =
-  string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
-export type JsonObject = { readonly [key: string]: Json }
-
 export interface StageInput {
   /** What the input is to the stage: `model`, `calibration`, `statistics`, … */
   readonly role: string
   readonly path: string
   readonly sha256: string
-}
-
-export interface StageProgress {
-  readonly done: number
-  readonly total: number
-  readonly unit: string
-  readonly message?: string
 }
 
 /** What the engine process gives a stage. */

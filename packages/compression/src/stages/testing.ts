@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url'
 
 import { type InferenceRuntime, withSessionDefaults } from '@pare/inference'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
+import type { JobPlan, JsonObject } from '@pare/recipe'
 
-import type { JobPlan } from '../plan/plan.js'
 import { stageFunctions } from './index.js'
-import type { JsonObject, StageKind, StageResult } from './stage.js'
+import type { StageKind, StageResult } from './stage.js'
 
 /** Path of a file in `examples/`. */
 export function example(name: string): string {
@@ -53,7 +53,7 @@ export class StageRunner {
 
   /** Runs a plan: what each stage hands on is a path. `blobs` are the uploads, by sha256. */
   async runPlan(
-    plan: JobPlan,
+    plan: JobPlan<StageKind>,
     blobs: Readonly<Record<string, string>>,
   ): Promise<ReadonlyMap<string, StageResult>> {
     const results = new Map<string, StageResult>()

@@ -1,5 +1,5 @@
-import { DEVICES, JOB_DEFAULTS, STEP_TYPES, TARGET_ISAS } from '@pare/compression'
 import { pageOf, Target } from '@pare/contracts'
+import { DEVICES, JOB_DEFAULTS, STEP_TYPES, TARGET_ISAS } from '@pare/recipe'
 
 import { commonProblems } from '../responses.js'
 import type { RoutePlugin } from '../route-plugin.js'

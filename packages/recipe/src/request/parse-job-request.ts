@@ -1,7 +1,8 @@
 // The edge where a job body becomes a JobRequest: every fault is found and pointed at in one go.
-import { TARGET_ISAS } from '@pare/quantization'
-
-import { errors, type RequestFault } from './errors.js'
+import { errors, type RequestFault } from '../errors.js'
+import { isRecord } from '../json.js'
+import { parseRecipe } from '../steps/parse-recipe.js'
+import { TARGET_ISAS } from '../target.js'
 import {
   DATASET_ROLES,
   type DatasetRole,
@@ -11,7 +12,6 @@ import {
   METRICS,
   PRIORITIES,
 } from './job-request.js'
-import { isRecord, parseRecipe } from './recipe/parse-recipe.js'
 
 /**
  * Parses the body of `POST /v1/jobs`.

@@ -1,19 +1,22 @@
-import type { JsonObject, StageKind } from '../stages/stage.js'
+// What the planner hands over: a job as stages, and which of their outputs are its artifacts.
+import type { JsonObject } from '../json.js'
 
 /** Where an input comes from: a blob known now, or the output of an earlier stage of the job. */
 export type PlannedSource =
   { readonly blob: string } | { readonly stage: string; readonly role: string }
 
 export interface PlannedInput {
+  /** What the input is to the stage. */
   readonly role: string
   readonly from: PlannedSource
 }
 
-export interface PlannedStage {
+export interface PlannedStage<Kind extends string = string> {
   /** Unique in the job. */
   readonly name: string
-  readonly kind: StageKind
+  readonly kind: Kind
   readonly params: JsonObject
+  /** A stage may only name stages before it in the plan. */
   readonly inputs: readonly PlannedInput[]
 }
 
@@ -22,13 +25,22 @@ export interface PlannedArtifact {
   readonly stage: string
   readonly role: string
   readonly kind: 'model' | 'report'
+  /** File name, unique in the job. */
   readonly name: string
 }
 
 /** What a job will do: stages in an order in which each follows its sources. */
-export interface JobPlan {
-  readonly stages: readonly PlannedStage[]
+export interface JobPlan<Kind extends string = string> {
+  readonly stages: readonly PlannedStage<Kind>[]
   readonly artifacts: readonly PlannedArtifact[]
   readonly engineVersion: string
   readonly seed: number
+}
+
+/** Progress of one stage, in its own unit. */
+export interface StageProgress {
+  readonly done: number
+  readonly total: number
+  readonly unit: string
+  readonly message?: string
 }

@@ -1,12 +1,12 @@
-import type { TargetIsa } from '@pare/quantization'
-
-import type { Recipe } from './recipe/recipe.js'
+import type { Recipe } from '../steps/recipe.js'
+import type { TargetIsa } from '../target.js'
 
 export const METRICS = ['top1', 'top5', 'mse', 'fidelity'] as const
 export type Metric = (typeof METRICS)[number]
 
 export const DEVICES = ['cpu', 'cuda'] as const
 export const PRIORITIES = ['low', 'normal', 'high'] as const
+export type Priority = (typeof PRIORITIES)[number]
 
 export const DATASET_ROLES = ['calibration', 'training', 'validation'] as const
 export type DatasetRole = (typeof DATASET_ROLES)[number]

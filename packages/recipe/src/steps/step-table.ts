@@ -1,4 +1,4 @@
-import type { ParameterSpec, ParameterTable, StepSpec } from './parameter.js'
+import type { ParameterSpec, ParameterTable, StepSpec } from '../language/parameter.js'
 
 const quantizationScope = {
   op_types_to_quantize: {

@@ -1,8 +1,9 @@
 // Turns the recipe of a request into typed steps with all defaults, or into a list of faults that
 // each point at the element to change.
 import type { RequestFault } from '../errors.js'
+import { isRecord } from '../json.js'
+import type { ParameterSpec, ParameterTable, StepSpec } from '../language/parameter.js'
 import { contradictions } from './contradictions.js'
-import type { ParameterSpec, ParameterTable, StepSpec } from './parameter.js'
 import type { Recipe, Step } from './recipe.js'
 import { STEP_TABLE, STEP_TYPES } from './step-table.js'
 
@@ -128,8 +129,4 @@ function isStringList(value: unknown): value is readonly string[] {
     value.length <= 10_000 &&
     value.every((item) => typeof item === 'string')
   )
-}
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

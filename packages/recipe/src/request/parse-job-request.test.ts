@@ -1,7 +1,7 @@
 import { CodedError } from '@pare/errors'
 import { describe, expect, it } from 'vitest'
 
-import type { RequestFault } from './errors.js'
+import type { RequestFault } from '../errors.js'
 import { parseJobRequest } from './parse-job-request.js'
 
 const MINIMAL = { model: 'mdl_1', recipe: { steps: [{ type: 'quantize_static' }] } }

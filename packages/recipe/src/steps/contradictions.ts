@@ -1,12 +1,11 @@
 // Parameters of a step that exclude each other. Each is valid alone, so the table of steps cannot say.
+import type { Step, StepOf } from './recipe.js'
 import {
   type ActivationType,
   FLOAT8,
   staticContradictions,
   type WeightType,
-} from '@pare/quantization'
-
-import type { Step, StepOf } from './recipe.js'
+} from './static-types.js'
 
 export interface Contradiction {
   /** The parameter to change. */
