@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { type Batch, type BatchOptions, castFloats, openDataset } from './dataset.js'
+import { type Batch, castFloats } from './batch.js'
+import { type BatchOptions, openDataset } from './dataset.js'
 import { normalizeDataset } from './normalize.js'
 import { bytesAccess } from './random-access.js'
 import { float32Array, int64Array, joinBytes, npz, type TestArray } from './testing.js'

@@ -1,13 +1,8 @@
 // A data set opened for reading by batch. Only the batch asked for is in memory.
-import {
-  type DataType,
-  decodeFloat16,
-  encodeFloat16,
-  type RuntimeTensor,
-  storedArray,
-} from '@pare/tensor'
+import { type DataType, type RuntimeTensor, storedArray } from '@pare/tensor'
 
 import { type ArraySource, openArrays, type OpenOptions } from './array-source.js'
+import { type Batch, castFloats, padBatch } from './batch.js'
 import type { ArrayDescription } from './description.js'
 import { errors } from './errors.js'
 import { byName, checkSamples, findLabels } from './inspect.js'
@@ -15,26 +10,15 @@ import { DEFAULT_LIMITS } from './limits.js'
 import { itemBytesOf } from './npy.js'
 import type { RandomAccess } from './random-access.js'
 
-export interface Batch {
-  /** One tensor per input, dims [rows, …], or those of one sample where an input is whole. */
-  readonly feeds: Readonly<Record<string, RuntimeTensor>>
-  /** dims [count, …], never padded. Absent when the data set has no labels. */
-  readonly labels?: RuntimeTensor
-  /** Samples in this batch, without padding. */
-  readonly count: number
-  /** `count`, or the batch size when padded. */
-  readonly rows: number
-  /** Index of the first sample in the data set. */
-  readonly offset: number
-}
-
 export interface BatchOptions {
   /** Rows per batch. Default 32. */
   readonly batchSize?: number
-  /** First sample. Default 0. */
+  /** First sample, in the order in which they are read. Default 0. */
   readonly offset?: number
   /** Most samples to read. Default all. */
   readonly limit?: number
+  /** Indices of the samples to read, in this order. Default: all, as they lie. */
+  readonly order?: Uint32Array
   /** Which array feeds which input. Default: every array but the labels feeds its namesake. */
   readonly inputs?: readonly InputBinding[]
   /**
@@ -122,16 +106,16 @@ async function* readBatches(
   reader: Reader,
   options: BatchOptions,
 ): AsyncGenerator<Batch, void, undefined> {
-  const { batchSize = 32, offset = 0, limit = Infinity, remainder = 'keep' } = options
+  const { batchSize = 32, offset = 0, limit = Infinity, remainder = 'keep', order } = options
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new RangeError(`batchSize is ${batchSize}, not a positive integer`)
   }
   const inputs = bindings(reader, options.inputs)
-  const end = Math.min(reader.samples, offset + limit)
+  const end = Math.min(order?.length ?? reader.samples, offset + limit)
   for (let at = offset; at < end; at += batchSize) {
     const count = Math.min(batchSize, end - at)
     if (count < batchSize && remainder === 'drop') return
-    const batch = await readBatch(reader, inputs, { offset: at, count })
+    const batch = await readBatch(reader, inputs, { offset: at, count, ...(order && { order }) })
     yield remainder === 'pad' ? padBatch(batch, batchSize) : batch
   }
 }
@@ -145,6 +129,8 @@ function bindings(reader: Reader, inputs?: readonly InputBinding[]): readonly In
 interface Rows {
   readonly offset: number
   readonly count: number
+  /** The indices of all samples in their order, where that is not the order in which they lie. */
+  readonly order?: Uint32Array
 }
 
 async function readBatch(
@@ -157,7 +143,8 @@ async function readBatch(
     const tensor = castFloats(await readRows(reader, array, rows), dataType)
     feeds[input] = isWhole === true ? withoutSampleAxis(tensor) : tensor
   }
-  const batch = { feeds, rows: rows.count, ...rows }
+  const { offset, count } = rows
+  const batch = { feeds, rows: count, count, offset }
   if (reader.labels === null) return batch
   return { ...batch, labels: await readRows(reader, reader.labels, rows) }
 }
@@ -176,43 +163,25 @@ async function readRows(reader: Reader, name: string, rows: Rows): Promise<Runti
     )
   }
   const rowBytes = array.dims.slice(1).reduce((a, b) => a * b, itemBytesOf(array.dataType))
-  const bytes = await reader.source.read(
-    array.offset + rows.offset * rowBytes,
-    rows.count * rowBytes,
-  )
+  const bytes = await readRowBytes(reader, { at: array.offset, rowBytes }, rows)
   const dims = [rows.count, ...array.dims.slice(1)]
   const { dataType } = array
   return { dataType, dims, data: storedArray({ dataType, dims, data: { kind: 'bytes', bytes } }) }
 }
 
-/**
- * The tensor in the other of float16 and float32 where `dataType` asks for that; else itself. Values
- * are rounded half to even, and those beyond the range of float16 become infinite.
- */
-export function castFloats(tensor: RuntimeTensor, dataType: DataType | undefined): RuntimeTensor {
-  if (dataType === 'float16' && tensor.dataType === 'float32') {
-    return { ...tensor, dataType, data: encodeFloat16(tensor.data as Float32Array) }
+async function readRowBytes(
+  { source }: Reader,
+  { at, rowBytes }: { readonly at: number; readonly rowBytes: number },
+  { offset, count, order }: Rows,
+): Promise<Uint8Array> {
+  if (order === undefined) return source.read(at + offset * rowBytes, count * rowBytes)
+  const gathered = new Uint8Array(count * rowBytes)
+  for (let i = 0; i < count;) {
+    const first = order[offset + i]!
+    let length = 1
+    while (i + length < count && order[offset + i + length] === first + length) length++
+    gathered.set(await source.read(at + first * rowBytes, length * rowBytes), i * rowBytes)
+    i += length
   }
-  if (dataType === 'float32' && tensor.dataType === 'float16') {
-    return { ...tensor, dataType, data: decodeFloat16(tensor.data as Uint16Array) }
-  }
-  return tensor
-}
-
-function padBatch(batch: Batch, rows: number): Batch {
-  if (batch.count === rows) return batch
-  const feeds = Object.entries(batch.feeds).map(([name, tensor]) => [name, padRows(tensor, rows)])
-  return { ...batch, rows, feeds: Object.fromEntries(feeds) as Batch['feeds'] }
-}
-
-/** Repeats the last row until there are `rows`. */
-function padRows(tensor: RuntimeTensor, rows: number): RuntimeTensor {
-  const data = tensor.data as Float32Array // stands for every numeric array: all have these methods
-  const count = tensor.dims[0]!
-  const rowElements = data.length / count
-  const padded = new (data.constructor as Float32ArrayConstructor)(rows * rowElements)
-  padded.set(data)
-  const last = data.subarray((count - 1) * rowElements)
-  for (let row = count; row < rows; row++) padded.set(last, row * rowElements)
-  return { ...tensor, dims: [rows, ...tensor.dims.slice(1)], data: padded }
+  return gathered
 }

@@ -2,8 +2,16 @@ export type { ArraySource } from './array-source.js'
 export { openArrays, type OpenOptions, UNNAMED_ARRAY } from './array-source.js'
 export {
   type Batch,
-  type BatchOptions,
+  type Batches,
   castFloats,
+  type Feeds,
+  firstRow,
+  mapFeeds,
+  rowOf,
+  toBatches,
+} from './batch.js'
+export {
+  type BatchOptions,
   type Dataset,
   type InputBinding,
   openDataset,
@@ -23,4 +31,11 @@ export { normalizeDataset } from './normalize.js'
 export { formatNpyHeader, type NpyDataType, type NpyHeader, parseNpyHeader } from './npy.js'
 export { bytesAccess, type ByteSink, type RandomAccess } from './random-access.js'
 export { type RememberReads, rememberReads } from './remember-reads.js'
+export {
+  type SampleOrder,
+  type SamplePart,
+  type SampleSource,
+  sampleSource,
+  type SampleSourceOptions,
+} from './sample-source.js'
 export { type StoredEntry, writeStoredZip } from './zip-writer.js'

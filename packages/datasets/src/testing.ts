@@ -1,7 +1,9 @@
 // Builds .npy and .npz bytes for tests, sound or broken on purpose.
 import { crc32, deflateRawSync } from 'node:zlib'
 
+import { type Feeds, toBatches } from './batch.js'
 import { formatNpyHeader, type NpyDataType } from './npy.js'
+import type { SampleSource } from './sample-source.js'
 
 export interface TestArray {
   readonly dataType: NpyDataType
@@ -112,4 +114,16 @@ function bytesOf(sizeBytes: number, fill: (view: DataView) => void): Uint8Array 
 
 export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts))
+}
+
+/** A source of batches that are at hand, which stay as they are: a part is of whole batches. */
+export function sourceOfBatches(feeds: readonly Feeds[]): SampleSource {
+  const batches = toBatches(feeds)
+  return {
+    samples: batches.reduce((sum, { count }) => sum + count, 0),
+    async *batches({ from = 0, samples = Infinity } = {}) {
+      yield* batches.filter(({ offset }) => offset >= from && offset < from + samples)
+      await Promise.resolve()
+    },
+  }
 }
