@@ -1,6 +1,14 @@
 export { errors as recipeErrors, type RequestFault } from './errors.js'
 export { isRecord, type Json, type JsonObject } from './json.js'
 export type { ParameterSpec, ParameterTable, StepSpec } from './language/parameter.js'
+export {
+  dropOf,
+  type LabelNeed,
+  METRIC_TABLE,
+  type MetricFacts,
+  metricFacts,
+  type MetricName,
+} from './metric-table.js'
 export type {
   JobPlan,
   PlannedArtifact,
