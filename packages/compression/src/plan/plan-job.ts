@@ -11,22 +11,15 @@ import {
   type Metric,
   type PlannedInput,
   type PlannedStage,
-  recipeErrors,
-  type RequestFault,
   type StepOf,
 } from '@pare/recipe'
 
 import { ENGINE_VERSION } from '../engine-version.js'
-import { errors } from '../errors.js'
 import type { StageKind } from '../stages/stage.js'
-import {
-  checkClassLabels,
-  checkDatasetFits,
-  type KnownDataset,
-  type KnownModel,
-} from './check-datasets.js'
+import { checkDatasetFits, type KnownDataset, type KnownModel } from './check-datasets.js'
 import { checkStep } from './check-steps.js'
-import type { ValueSummary } from './model-description.js'
+import { chooseMetric } from './choose-metric.js'
+import { refuse } from './refuse.js'
 
 /** The ready model and datasets that a request names. */
 export interface PlanInputs {
@@ -47,7 +40,11 @@ export function planJob(request: JobRequest, inputs: PlanInputs): JobPlan<StageK
     const dataset = inputs.datasets[role]
     if (dataset !== undefined) checkDatasetFits(role, dataset, inputs.model)
   }
-  const metric = chooseMetric(request, inputs, evaluationRole)
+  const metric = chooseMetric(request.evaluation, {
+    outputs: inputs.model.description.outputs,
+    dataset: inputs.datasets[evaluationRole],
+    role: evaluationRole,
+  })
   const plan = new PlanBuilder(request, inputs, evaluationRole)
   switch (step.type) {
     case 'quantize_static':
@@ -114,56 +111,6 @@ function requireDatasets(step: PlannableStep, { datasets }: PlanInputs): Dataset
   if (datasets.calibration !== undefined) return 'calibration'
   const detail = 'the result is judged on data: name a dataset as datasets.validation'
   throw refuse('dataset_required', '#/datasets/validation', 'required', detail)
-}
-
-function chooseMetric(request: JobRequest, inputs: PlanInputs, role: DatasetRole): Metric {
-  const dataset = inputs.datasets[role]
-  const labels = dataset?.description.labels ?? undefined
-  const output = judgedOutput(request, inputs)
-  const rank = output.shape?.length
-  const scores = rank === undefined || rank === 2
-  const chosen = request.evaluation.metric
-  if (chosen === undefined) {
-    return labels?.kind === 'classes' && scores && isFloat(output.data_type) ? 'top1' : 'fidelity'
-  }
-  if (chosen === 'fidelity') return chosen
-  if (dataset === undefined || labels === undefined) {
-    const detail = `${chosen} compares with labels and the ${role} dataset has none; upload it with ?labels=NAME, or use "fidelity"`
-    throw refuse('labels_missing', '#/evaluation/metric', 'labels_missing', detail)
-  }
-  if (chosen !== 'mse' && !scores) {
-    const detail = `${chosen} needs an output of shape [batch, classes]; "${output.name}" has rank ${rank}; use "mse" or "fidelity"`
-    throw refuse('metric_unsuitable', '#/evaluation/metric', 'metric_unsuitable', detail)
-  }
-  checkClassLabels(dataset, output, chosen)
-  return chosen
-}
-
-function judgedOutput(request: JobRequest, { model }: PlanInputs): ValueSummary {
-  const { outputs } = model.description
-  const wanted = request.evaluation.output
-  const found = wanted === undefined ? outputs[0] : outputs.find(({ name }) => name === wanted)
-  if (found !== undefined) return found
-  const detail = `the model has no output "${wanted ?? ''}"; its outputs: ${outputs.map(({ name }) => name).join(', ')}`
-  throw refuse('metric_unsuitable', '#/evaluation/output', 'output_unknown', detail)
-}
-
-function isFloat(dataType: string): boolean {
-  return dataType.startsWith('float') || dataType === 'bfloat16'
-}
-
-const { dataset_required, labels_missing, metric_unsuitable } = errors
-const { recipe_invalid } = recipeErrors
-const REFUSALS = { recipe_invalid, dataset_required, labels_missing, metric_unsuitable }
-
-function refuse(
-  code: keyof typeof REFUSALS,
-  pointer: string,
-  faultCode: string,
-  detail: string,
-): Error {
-  const fault: RequestFault = { pointer, code: faultCode, detail }
-  return REFUSALS[code](`${pointer}: ${detail}`, { details: { errors: [fault] } })
 }
 
 /** Steps that compute in integers need float32 inside; the others take float16 as it is. */
