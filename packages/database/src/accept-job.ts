@@ -1,10 +1,12 @@
+import type { JobPlan } from '@pare/recipe'
+
 import { advanceJob } from './advance-job.js'
 import { canonicalJson } from './canonical-json.js'
 import type { Tx } from './db.js'
 import { errors } from './errors.js'
 import { recordJobEvent } from './job-transitions.js'
 import { getJobByClientId, insertJob, type Job, lockJob, type NewJob } from './jobs.js'
-import type { Doorbell, JobPlan } from './plan.js'
+import type { Doorbell } from './plan.js'
 import { insertStage } from './stages.js'
 import { isTerminalJobState } from './states.js'
 

@@ -1,13 +1,15 @@
 // Moves a job on as far as it goes without a worker: inputs that are there are resolved, keys that
 // are known are taken from the cache, stages that are ready are queued, and when the last one has
 // succeeded the job is finished. All in the caller's transaction, under the job's row lock.
+import type { PlannedInput } from '@pare/recipe'
+
 import { insertPlannedArtifacts } from './artifacts.js'
 import type { Tx } from './db.js'
 import { endJob } from './end-job.js'
 import { errors } from './errors.js'
 import { transitionJob } from './job-transitions.js'
 import type { Job } from './jobs.js'
-import type { Doorbell, PlannedInput, ResolvedInput } from './plan.js'
+import type { Doorbell, ResolvedInput } from './plan.js'
 import { stageKey } from './stage-key.js'
 import { findStageResult } from './stage-results.js'
 import { transitionStage } from './stage-transitions.js'

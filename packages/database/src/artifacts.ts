@@ -1,6 +1,8 @@
+import type { JobPlan } from '@pare/recipe'
+
 import { type Db, first, firstOrNull, type Tx } from './db.js'
 import { newId } from './ids.js'
-import type { JobPlan, StageOutput } from './plan.js'
+import type { StageOutput } from './plan.js'
 import { listStages } from './stages.js'
 
 export interface Artifact {

@@ -2,6 +2,7 @@
 // promises hold. The faults are seeded; the interleaving is the machine's.
 import { createHash } from 'node:crypto'
 
+import type { JobPlan } from '@pare/recipe'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { retryJob } from './accept-job.js'
@@ -14,7 +15,7 @@ import { errors } from './errors.js'
 import { listEvents } from './events.js'
 import { heartbeatStage } from './heartbeat.js'
 import { getJob, listJobs } from './jobs.js'
-import type { Doorbell, JobPlan } from './plan.js'
+import type { Doorbell } from './plan.js'
 import { reconcile } from './reconcile.js'
 import { isTerminalJobState } from './states.js'
 import { createTestDatabase, type TestDatabase } from './testing.js'

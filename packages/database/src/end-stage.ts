@@ -1,13 +1,13 @@
 // How an attempt at a stage ends: completed, failed, handed back, canceled or lost. Each takes the
 // fencing token; an attempt that was overtaken commits nothing.
 import type { SerializedError } from '@pare/errors'
+import type { JsonObject } from '@pare/recipe'
 
 import { afterSuccess } from './claim-stage.js'
 import type { Tx } from './db.js'
 import { endJob } from './end-job.js'
 import { rejectInspected } from './inspection.js'
 import type { Job } from './jobs.js'
-import type { JsonObject } from './json.js'
 import type { Doorbell, StageOutputs } from './plan.js'
 import { noteStageDone } from './progress.js'
 import { insertStageResult } from './stage-results.js'

@@ -1,6 +1,8 @@
 // The event log of a job: gap-free numbers, written in the transaction of the change they tell of.
+import type { JsonObject } from '@pare/recipe'
+
 import { type Db, first, type Tx } from './db.js'
-import { type JsonObject, toJson } from './json.js'
+import { toJson } from './json.js'
 import type { JobState } from './states.js'
 
 export interface JobEvent {

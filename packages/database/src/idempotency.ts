@@ -6,8 +6,10 @@
 // lease ends and one of them takes over. The holder fences the one that was too slow.
 import { randomUUID } from 'node:crypto'
 
+import type { Json } from '@pare/recipe'
+
 import { type Db, firstOrNull, NOW, type Tx } from './db.js'
-import { type JsonValue, toJson } from './json.js'
+import { toJson } from './json.js'
 
 export interface IdempotencyKey {
   /** Project, caller, method and route in one string: a key means nothing outside its scope. */
@@ -27,7 +29,7 @@ export interface IdempotencyRequest extends IdempotencyKey {
 export interface StoredResponse {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
-  readonly body: JsonValue
+  readonly body: Json
 }
 
 export type IdempotencyOutcome =

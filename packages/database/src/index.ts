@@ -53,25 +53,10 @@ export {
   listJobs,
   type NewJob,
 } from './jobs.js'
-export type { JsonObject, JsonValue } from './json.js'
 export { listen, type Listener, type ListenOptions } from './listen.js'
 export { migrate, MIGRATIONS_DIR } from './migrate.js'
 export type { Page, PagePosition, PageRequest } from './page.js'
-export type {
-  Doorbell,
-  JobPlan,
-  JobProgress,
-  PlannedArtifact,
-  PlannedInput,
-  PlannedStage,
-  Priority,
-  ResolvedInput,
-  StageInputSource,
-  StageOutput,
-  StageOutputs,
-  StageProgress,
-} from './plan.js'
-export { PRIORITIES } from './plan.js'
+export type { Doorbell, JobProgress, ResolvedInput, StageOutput, StageOutputs } from './plan.js'
 export { type ProgressReport, reportProgress } from './progress.js'
 export { ensureProject, getProject, type Project } from './projects.js'
 export { reconcile, type Reconciled, type ReconcileOptions } from './reconcile.js'

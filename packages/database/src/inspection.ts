@@ -1,9 +1,10 @@
 // What the end of an inspect stage means for the model or dataset that it belongs to.
 import type { SerializedError } from '@pare/errors'
+import type { Json } from '@pare/recipe'
 
 import type { Tx } from './db.js'
 import { EVENTS_CHANNEL, notify } from './events.js'
-import { type JsonValue, toJson } from './json.js'
+import { toJson } from './json.js'
 import type { StageOutput } from './plan.js'
 import type { Stage } from './stages.js'
 
@@ -19,18 +20,18 @@ export async function settleInspection(tx: Tx, stage: Stage): Promise<void> {
 /** Failure: the upload is rejected; the reasons are `details.reasons` or the error itself. */
 export async function rejectInspected(tx: Tx, stage: Stage, error: SerializedError): Promise<void> {
   const { reasons } = error.details
-  const list = Array.isArray(reasons) && reasons.length > 0 ? (reasons as JsonValue[]) : null
+  const list = Array.isArray(reasons) && reasons.length > 0 ? (reasons as Json[]) : null
   await settle(tx, stage, {
     state: 'rejected',
     canonical: undefined,
-    reasons: list ?? [{ ...error } as unknown as JsonValue],
+    reasons: list ?? [{ ...error } as unknown as Json],
   })
 }
 
 interface Settlement {
   readonly state: 'ready' | 'rejected'
   readonly canonical: StageOutput | undefined
-  readonly reasons: readonly JsonValue[] | null
+  readonly reasons: readonly Json[] | null
 }
 
 /** An upload that was deleted meanwhile stays deleted. */

@@ -1,8 +1,9 @@
 // What a caller who polls needs, in one indexed query: the job without its plan, its stages in
 // brief, and the figures of its report.
+import type { JsonObject } from '@pare/recipe'
+
 import { type Db, firstOrNull } from './db.js'
 import { type Job, JOB_COLUMNS } from './jobs.js'
-import type { JsonObject } from './json.js'
 import type { StageState } from './states.js'
 
 export interface StageBrief {

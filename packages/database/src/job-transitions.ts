@@ -1,11 +1,12 @@
 // The only place that changes a job's state: table, row, event and webhooks in one transaction.
 import type { SerializedError } from '@pare/errors'
+import type { JsonObject } from '@pare/recipe'
 
 import type { Artifact } from './artifacts.js'
 import { first, type Tx } from './db.js'
 import { appendEvent, JOB_EVENT_TYPES, type JobEvent } from './events.js'
 import { type Job, JOB_COLUMNS } from './jobs.js'
-import { type JsonObject, toJson } from './json.js'
+import { toJson } from './json.js'
 import { assertJobTransition, type JobState } from './states.js'
 import {
   insertWebhookMessage,

@@ -1,11 +1,12 @@
 // Jobs as rows: reading, listing, locking, inserting. State changes are in job-transitions.ts.
 import type { SerializedError } from '@pare/errors'
+import type { JobPlan, JsonObject, Priority } from '@pare/recipe'
 
 import { type Db, first, firstOrNull, type Tx } from './db.js'
 import { newId } from './ids.js'
-import { type JsonObject, toJson } from './json.js'
+import { toJson } from './json.js'
 import { addPosition, conditions, type Page, type PageRequest, pageTail, toPage } from './page.js'
-import type { JobPlan, JobProgress, Priority } from './plan.js'
+import type { JobProgress } from './plan.js'
 import type { JobState } from './states.js'
 
 export type Labels = Readonly<Record<string, string>>

@@ -1,10 +1,3 @@
-// The JSON values that jsonb columns hold.
-
-export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject
-export interface JsonObject {
-  readonly [key: string]: JsonValue
-}
-
 // JSON.stringify escapes these and jsonb refuses them; `[^]` passes over every other escape.
 const ESCAPES = /\\(?:u0000|ud[89a-f][0-9a-f]{2}|[^])/g
 

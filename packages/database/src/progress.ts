@@ -1,11 +1,13 @@
 // Progress of stages and jobs. Workers report as often as they like; the rows are always current,
 // events are at most one in half a second and webhooks one in ten seconds.
+import type { StageProgress } from '@pare/recipe'
+
 import { first, type Tx } from './db.js'
 import { type Heartbeat, LOST } from './heartbeat.js'
 import { recordJobEvent } from './job-transitions.js'
 import type { Job } from './jobs.js'
 import { toJson } from './json.js'
-import type { JobProgress, StageProgress } from './plan.js'
+import type { JobProgress } from './plan.js'
 import { listStages, lockIfCurrent, type Stage, type StageClaim } from './stages.js'
 
 export interface ProgressReport extends StageClaim {

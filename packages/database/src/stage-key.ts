@@ -1,5 +1,6 @@
+import type { JsonObject } from '@pare/recipe'
+
 import { hashJson } from './canonical-json.js'
-import type { JsonObject } from './json.js'
 
 /** Everything that a stage's result may depend on. */
 export interface StageKeyParts {

@@ -1,6 +1,8 @@
 // The cache of finished keys, one per project: a result never leaves the project that paid for it.
+import type { JsonObject } from '@pare/recipe'
+
 import { type Db, firstOrNull, type Tx } from './db.js'
-import { type JsonObject, toJson } from './json.js'
+import { toJson } from './json.js'
 import type { StageOutputs } from './plan.js'
 
 export interface StageResult {

@@ -1,9 +1,10 @@
 // The only place that changes a stage's state: table, row, event and usage in one transaction.
 import type { SerializedError } from '@pare/errors'
+import type { JsonObject } from '@pare/recipe'
 
 import { first, type Tx } from './db.js'
 import { appendEvent, CANCEL_CHANNEL, notify } from './events.js'
-import { type JsonObject, toJson } from './json.js'
+import { toJson } from './json.js'
 import type { ResolvedInput, StageOutputs } from './plan.js'
 import { type Stage, STAGE_COLUMNS } from './stages.js'
 import { assertStageTransition, type StageState } from './states.js'

@@ -1,20 +1,13 @@
 // Stages as rows: reading, locking, inserting. State changes are in stage-transitions.ts.
 import type { SerializedError } from '@pare/errors'
+import type { JsonObject, PlannedInput, PlannedStage, Priority, StageProgress } from '@pare/recipe'
 
 import { type Db, first, firstOrNull, type Tx } from './db.js'
 import { errors } from './errors.js'
 import { newId } from './ids.js'
 import { type Job, lockJob } from './jobs.js'
-import { type JsonObject, toJson } from './json.js'
-import type {
-  Doorbell,
-  PlannedInput,
-  PlannedStage,
-  Priority,
-  ResolvedInput,
-  StageOutputs,
-  StageProgress,
-} from './plan.js'
+import { toJson } from './json.js'
+import type { Doorbell, ResolvedInput, StageOutputs } from './plan.js'
 import type { StageState } from './states.js'
 
 export interface Stage {

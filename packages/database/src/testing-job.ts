@@ -1,12 +1,14 @@
 // A small job for tests: prepare → calibrate → quantize → report, on one model and one dataset.
 import { createHash } from 'node:crypto'
 
+import type { JobPlan } from '@pare/recipe'
+
 import { type AcceptedJob, acceptJob } from './accept-job.js'
 import { type ClaimedStage, claimStage } from './claim-stage.js'
 import { type Pool, type Tx, withTransaction } from './db.js'
 import { completeStage, type StageEnd } from './end-stage.js'
 import type { NewJob } from './jobs.js'
-import type { Doorbell, JobPlan, StageOutput, StageOutputs } from './plan.js'
+import type { Doorbell, StageOutput, StageOutputs } from './plan.js'
 import { ensureProject } from './projects.js'
 import { datasets, models } from './uploads.js'
 

@@ -1,10 +1,12 @@
 // Models and datasets: what a project uploaded. Both live the same life (validating → ready or
 // rejected → deleted) and have the same columns, so one repository serves both tables.
+import type { Json, JsonObject } from '@pare/recipe'
+
 import { queueStage } from './advance-job.js'
 import { type Db, first, firstOrNull, type Tx } from './db.js'
 import { newId } from './ids.js'
 import { settleInspection } from './inspection.js'
-import { type JsonObject, type JsonValue, toJson } from './json.js'
+import { toJson } from './json.js'
 import { addPosition, conditions, type Page, type PageRequest, pageTail, toPage } from './page.js'
 import type { Doorbell } from './plan.js'
 import { transitionStage } from './stage-transitions.js'
@@ -28,7 +30,7 @@ export interface Upload {
   /** What the inspection found: inputs, outputs, ops, … */
   readonly description: JsonObject | null
   /** Why it was rejected: serialised errors. */
-  readonly reasons: readonly JsonValue[] | null
+  readonly reasons: readonly Json[] | null
   readonly createdAt: Date
   /** When it became ready or was rejected. */
   readonly settledAt: Date | null

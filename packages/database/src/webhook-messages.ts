@@ -1,9 +1,10 @@
 // Webhook messages: the bytes are made once, in the transaction of the change they tell of, with
 // one delivery for each endpoint that wants the type.
+import type { JsonObject } from '@pare/recipe'
+
 import { type Db, firstOrNull, type Tx } from './db.js'
 import { errors } from './errors.js'
 import { newId } from './ids.js'
-import type { JsonObject } from './json.js'
 
 export const WEBHOOK_EVENT_TYPES = [
   'job.started',

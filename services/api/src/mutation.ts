@@ -7,12 +7,12 @@ import {
   idempotencyBegin,
   idempotencyFinish,
   type IdempotencyRequest,
-  type JsonValue,
   type StoredResponse,
   type Tx,
   withTransaction,
 } from '@pare/database'
 import { CodedError } from '@pare/errors'
+import type { Json } from '@pare/recipe'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import type { ApiDeps } from './deps.js'
@@ -93,7 +93,7 @@ async function runOnce<Body>(
   const response: StoredResponse = {
     status: outcome.status,
     headers: outcome.location === undefined ? {} : { location: outcome.location },
-    body: (outcome.stored ?? outcome.body) as JsonValue,
+    body: (outcome.stored ?? outcome.body) as Json,
   }
   await finish(tx, key, { holder: begun.holder, response })
   return outcome
@@ -137,7 +137,7 @@ async function keepRefusal(
   if (thrown.code === 'idempotency_key_reused') throw thrown
   const response: StoredResponse = {
     status: 422,
-    body: toProblem(thrown) as unknown as JsonValue,
+    body: toProblem(thrown) as unknown as Json,
   }
   await withTransaction(pool, async (tx) => {
     const begun = await begin(tx, key)

@@ -15,7 +15,6 @@ import {
   type Doorbell as Ring,
   ensureProject,
   failStage,
-  type JsonObject,
   models,
   type Pool,
   type StageOutputs,
@@ -25,6 +24,7 @@ import { createTestDatabase } from '@pare/database/testing'
 import type { SerializedError } from '@pare/errors'
 import { createLogger, createMetrics } from '@pare/observability'
 import { type Doorbell, openDoorbell } from '@pare/queue'
+import type { JsonObject } from '@pare/recipe'
 import { type BlobStore, openBlobStore } from '@pare/storage'
 import type { FastifyInstance } from 'fastify'
 import supertest from 'supertest'

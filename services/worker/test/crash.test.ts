@@ -13,10 +13,10 @@ import {
   getStage,
   listArtifacts,
   models,
-  type PlannedStage,
   type Stage,
   withTransaction,
 } from '@pare/database'
+import type { PlannedStage } from '@pare/recipe'
 import { generateWebhookSecret } from '@pare/webhooks'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 

@@ -4,8 +4,8 @@ import { writeFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
-import type { PlannedStage } from '@pare/database'
 import { createTestDatabase, type TestDatabase } from '@pare/database/testing'
+import type { PlannedStage } from '@pare/recipe'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
 import { isAlive, until, WorkerBench } from './worker-bench.js'

@@ -15,7 +15,6 @@ import {
   listStages,
   models,
   type NewJob,
-  type PlannedStage,
   type Stage,
   withTransaction,
 } from '@pare/database'
@@ -23,6 +22,7 @@ import { createTestDatabase, type TestDatabase } from '@pare/database/testing'
 import { createLogger, createMetrics, type Metrics } from '@pare/observability'
 import { type Doorbell, openDoorbell } from '@pare/queue'
 import { isRedisInstalled, startTestRedis } from '@pare/queue/testing'
+import type { PlannedStage } from '@pare/recipe'
 import { type BlobStore, openBlobStore } from '@pare/storage'
 import { startTestS3 } from '@pare/storage/testing'
 

@@ -1,9 +1,9 @@
 // A job body against what the project has: parsed, looked up, planned. Everything that can be known
 // to fail fails here, before a job exists.
 import { type KnownDataset, type KnownModel, planJob } from '@pare/compression'
-import { datasets, type Db, type JobPlan, models, type Upload } from '@pare/database'
+import { datasets, type Db, models, type Upload } from '@pare/database'
 import type { CodedError } from '@pare/errors'
-import { type DatasetRole, type JobRequest, parseJobRequest } from '@pare/recipe'
+import { type DatasetRole, type JobPlan, type JobRequest, parseJobRequest } from '@pare/recipe'
 
 import { errors } from '../errors.js'
 import { viewRejection } from '../views/upload.js'

@@ -5,9 +5,9 @@ import {
   type Db,
   errors as databaseErrors,
   getJobStatus,
-  type JsonObject,
   type Tx,
 } from '@pare/database'
+import type { JsonObject } from '@pare/recipe'
 
 import type { Outcome } from '../mutation.js'
 import { viewJob } from '../views/job.js'

@@ -1,5 +1,6 @@
 import type { Job as JobView } from '@pare/contracts'
-import type { Job, JobStatus, JsonObject } from '@pare/database'
+import type { Job, JobStatus } from '@pare/database'
+import type { JsonObject } from '@pare/recipe'
 
 import { toProblem } from '../problem.js'
 

@@ -1,6 +1,7 @@
 import type { Dataset as DatasetView, Model as ModelView } from '@pare/contracts'
-import type { Dataset, JsonObject, JsonValue, Model, Upload } from '@pare/database'
+import type { Dataset, Model, Upload } from '@pare/database'
 import type { SerializedError } from '@pare/errors'
+import type { Json, JsonObject } from '@pare/recipe'
 
 import { errors } from '../errors.js'
 import { toProblem } from '../problem.js'
@@ -51,7 +52,7 @@ function viewUpload(upload: Upload, fault: 'model' | 'data') {
 
 /** One reason is the problem itself; several are parts of it, the first one giving the code. */
 export function viewRejection(
-  reasons: readonly JsonValue[],
+  reasons: readonly Json[],
   fault: 'model' | 'data',
 ): NonNullable<ModelView['error']> {
   const [first, ...others] = reasons.map((reason) => asError(reason, fault))
@@ -64,7 +65,7 @@ export function viewRejection(
   }
 }
 
-function asError(reason: JsonValue, fault: 'model' | 'data'): SerializedError {
+function asError(reason: Json, fault: 'model' | 'data'): SerializedError {
   const base = {
     code: 'upload_rejected',
     kind: 'invalid_input',
@@ -77,6 +78,6 @@ function asError(reason: JsonValue, fault: 'model' | 'data'): SerializedError {
   return isObject(reason) ? { ...base, ...reason } : base
 }
 
-function isObject(value: JsonValue): value is JsonObject {
+function isObject(value: Json): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -6,12 +6,12 @@ import {
   getJobStatus,
   isTerminalJobState,
   type JobStatus,
-  type JsonObject,
   listArtifacts,
   listEvents,
   listStages,
   type Pool,
 } from '@pare/database'
+import type { JsonObject } from '@pare/recipe'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import type { ApiDeps } from '../../deps.js'
