@@ -19,13 +19,13 @@ import type {
   Doorbell,
   Listener,
   ListenOptions,
+  OpenDoorbellOptions,
   RingHandler,
   RingOptions,
   RingPriority,
   StageRing,
 } from './doorbell.js'
 import { queueErrors } from './errors.js'
-import type { OpenDoorbellOptions } from './open-doorbell.js'
 
 /** BullMQ's own tables live beside ours, in a schema that only BullMQ migrates. */
 const POSTGRES_SCHEMA = 'pare_queue'

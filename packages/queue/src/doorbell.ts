@@ -61,3 +61,10 @@ export interface Doorbell {
   /** Closes the listeners that are still open, then the connections. */
   close(): Promise<void>
 }
+
+export interface OpenDoorbellOptions {
+  /** Connection losses and failed handlers; called at most once a second, the queue goes on. */
+  readonly onError?: (error: Error) => void
+  /** Several independent bells on one server. Default `stages`. */
+  readonly name?: string
+}

@@ -2,6 +2,7 @@ export {
   type Doorbell,
   type Listener,
   type ListenOptions,
+  type OpenDoorbellOptions,
   RING_PRIORITIES,
   type RingHandler,
   type RingOptions,
@@ -9,4 +10,4 @@ export {
   type StageRing,
 } from './doorbell.js'
 export { queueErrors } from './errors.js'
-export { openDoorbell, type OpenDoorbellOptions } from './open-doorbell.js'
+export { openDoorbell } from './open-doorbell.js'

@@ -1,12 +1,5 @@
-import type { Doorbell } from './doorbell.js'
+import type { Doorbell, OpenDoorbellOptions } from './doorbell.js'
 import { queueErrors } from './errors.js'
-
-export interface OpenDoorbellOptions {
-  /** Connection losses and failed handlers; called at most once a second, the queue goes on. */
-  readonly onError?: (error: Error) => void
-  /** Several independent bells on one server. Default `stages`. */
-  readonly name?: string
-}
 
 /**
  * Opens the bell that a URL names: `postgres://…` (BullMQ in its own schema of that database, which

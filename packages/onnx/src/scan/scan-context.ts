@@ -5,7 +5,7 @@ import type { ByteSource } from './byte-source.js'
 import { type ScanErrorCode, scanErrors } from './errors.js'
 import type { ScanLimits, ScanPolicy } from './limits.js'
 import { describePlace, type Place } from './place.js'
-import type { StaticClaims } from './static-claims.js'
+import type { ShapeClaims } from './shape-claim.js'
 import type { ByteRange, WireReader } from './wire-reader.js'
 
 export interface ScanContext {
@@ -16,7 +16,7 @@ export interface ScanContext {
   /** Files beside the model and their sizes. */
   readonly members: ReadonlyMap<string, number>
   readonly counts: ScanCounts
-  readonly claims: StaticClaims
+  readonly claims: ShapeClaims
 }
 
 /** Totals of the whole file, raised as it is read and compared with the limits at once. */

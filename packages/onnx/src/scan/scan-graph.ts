@@ -5,9 +5,10 @@ import { partOf, type Place } from './place.js'
 import { checkText, readMessage, readName, type WireField } from './read-message.js'
 import { child, refuse, type ScanContext } from './scan-context.js'
 import { scanSparseTensor } from './scan-sparse-tensor.js'
-import { readInts, scanTensor, type TensorFacts } from './scan-tensor.js'
+import { readInts, scanTensor } from './scan-tensor.js'
 import { scanType, scanValueInfo } from './scan-type.js'
-import { type ConstantScope, makesShape } from './static-claims.js'
+import type { ConstantScope, TensorFacts } from './shape-claim.js'
+import { makesShape } from './static-claims.js'
 import { ATTRIBUTE, GRAPH, NODE } from './wire-schema.js'
 
 /** Where in the nesting a graph or node stands. */

@@ -3,14 +3,8 @@ import { storedBytes } from './element-types.js'
 import type { Place } from './place.js'
 import { readMessage } from './read-message.js'
 import { child, refuse, type ScanContext } from './scan-context.js'
-import {
-  checkClaim,
-  checkRank,
-  elementCount,
-  readInts,
-  scanTensor,
-  type TensorFacts,
-} from './scan-tensor.js'
+import { checkClaim, checkRank, elementCount, readInts, scanTensor } from './scan-tensor.js'
+import type { TensorFacts } from './shape-claim.js'
 import { SPARSE_TENSOR } from './wire-schema.js'
 
 export function scanSparseTensor(context: ScanContext, place: Place): TensorFacts {

@@ -7,21 +7,13 @@ import { checkExternalData, type ExternalEntries, readExternalEntry } from './ex
 import type { Place } from './place.js'
 import { checkText, readMessage, readName, type WireField, wireGuard } from './read-message.js'
 import { refuse, type ScanContext } from './scan-context.js'
+import type { TensorFacts } from './shape-claim.js'
 import { TENSOR } from './wire-schema.js'
 
 /** Longest integer tensor whose values are kept. */
 const MAX_KEPT_VALUES = 64
 const INT32 = 6
 const INT64 = 7
-
-export interface TensorFacts {
-  readonly name: string
-  readonly elementType: ElementType
-  readonly dims: readonly bigint[]
-  readonly elements: bigint
-  /** The values, where they are few integers that stand in the file. */
-  readonly ints?: readonly bigint[]
-}
 
 interface TensorFields {
   name: string

@@ -5,29 +5,9 @@
  */
 import type { ElementType } from './element-types.js'
 import { storedBytes } from './element-types.js'
-import type { Place } from './place.js'
 import type { ScanContext } from './scan-context.js'
-import { checkClaim, type TensorFacts } from './scan-tensor.js'
-
-/** The constants a graph sees: its own and those of the graphs around it. */
-export interface ConstantScope {
-  readonly parent?: ConstantScope
-  readonly constants: Map<string, TensorFacts>
-}
-
-export interface ShapeClaim {
-  readonly place: Place
-  readonly opType: string
-  readonly inputs: readonly string[]
-  readonly scope: ConstantScope
-  /** The `shape` attribute of the Random operators. */
-  readonly shape?: readonly bigint[]
-  /** The type of the `value` attribute of ConstantOfShape. */
-  readonly elementType?: ElementType
-}
-
-/** Claims in the order read. Scopes fill up later: initializers stand behind the nodes. */
-export type StaticClaims = ShapeClaim[]
+import { checkClaim } from './scan-tensor.js'
+import type { ConstantScope, ShapeClaim, TensorFacts } from './shape-claim.js'
 
 const FLOAT32_BITS = 32n
 

@@ -2,7 +2,7 @@
 import type { Node } from '@pare/graph'
 import { elementCount, type Tensor } from '@pare/tensor'
 
-import type { ChannelFlow, ChannelValue, FlowContext } from './channel-graph.js'
+import type { ChannelFlow, ChannelValue, FlowContext } from './channel-flow.js'
 import type { Pinned } from './channel-ids.js'
 
 function mismatch({ opType }: Node): Pinned {

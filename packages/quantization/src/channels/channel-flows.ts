@@ -4,7 +4,7 @@ import { floatAttribute, intAttribute, type Node } from '@pare/graph'
 import { toFloat32 } from '@pare/tensor'
 
 import { add, divide, multiply } from './channel-arithmetic.js'
-import type { ChannelFlow, ChannelValue, FlowContext } from './channel-graph.js'
+import type { ChannelFlow, ChannelValue, FlowContext } from './channel-flow.js'
 import type { Pinned } from './channel-ids.js'
 import { biasPosition, readLayer } from './channel-layers.js'
 import {

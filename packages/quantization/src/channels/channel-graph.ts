@@ -14,20 +14,10 @@ import {
 } from '@pare/graph'
 import { NO_SHAPES, rankOf, type ValueShapes } from '@pare/passes'
 
+import type { ChannelValue, FlowContext } from './channel-flow.js'
 import { CHANNEL_FLOWS } from './channel-flows.js'
 import { ChannelIds, type Pinned } from './channel-ids.js'
 import type { ChannelLayer, ChannelVector } from './channel-layers.js'
-
-/** How the channels of a value lie. */
-export interface ChannelValue {
-  /** One per channel. */
-  readonly ids: Int32Array
-  /** Axis of the channels, from the end: −1 is the last. */
-  readonly axis: number
-  readonly rank: number | undefined
-  /** Each id stands for a run of entries along the axis, of a length not known here (Flatten). */
-  readonly isSpread: boolean
-}
 
 export interface ChannelGraphOptions {
   /** Shapes of values as `prepareModel` learned them; only ranks and channel counts are used. */
@@ -49,26 +39,6 @@ export interface ChannelGraph {
   /** Values with a channel whose factor is not 1; all others keep what they are. */
   readonly scaledValues: (scales: Float64Array) => ReadonlySet<string>
 }
-
-/** What a flow may ask and tell while the graph is walked. */
-export interface FlowContext {
-  readonly index: GraphIndex
-  readonly ids: ChannelIds
-  readonly of: (value: string) => ChannelValue | undefined
-  readonly set: (value: string, channels: ChannelValue) => void
-  /** Fixes the scale of a value's channels, if it has any. */
-  readonly pin: (value: string, reason: Pinned) => void
-  readonly rankOf: (value: string) => number | undefined
-  readonly shapeOf: (value: string) => readonly number[] | undefined
-  readonly clipMaxima: (value: string) => Float32Array | undefined
-  readonly addLayer: (layer: ChannelLayer) => void
-  readonly addVector: (vector: ChannelVector) => void
-  readonly blockClip: (value: string, channels: ChannelValue) => void
-  readonly refuse: (layer: Node, reason: Pinned) => void
-}
-
-/** Passes channels from the inputs of a node to its outputs, or says why it cannot. */
-export type ChannelFlow = (node: Node, context: FlowContext) => Pinned | undefined
 
 /** Nodes must be in topological order, as `prepareModel` leaves them. */
 export function channelGraph(model: Model, options: ChannelGraphOptions = {}): ChannelGraph {

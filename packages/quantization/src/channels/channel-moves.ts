@@ -9,7 +9,7 @@ import {
 import { toFloat32, toIntegers } from '@pare/tensor'
 
 import { areAlike } from './channel-arithmetic.js'
-import type { ChannelFlow, ChannelValue, FlowContext } from './channel-graph.js'
+import type { ChannelFlow, ChannelValue, FlowContext } from './channel-flow.js'
 import type { Pinned } from './channel-ids.js'
 
 function moved({ opType }: Node): Pinned {

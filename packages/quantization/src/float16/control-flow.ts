@@ -6,7 +6,7 @@
 // 4. A captured value is cast where it is made: once, not once per iteration.
 import { type Graph, intAttribute, type Node, subgraphsOf } from '@pare/graph'
 
-import type { Analysis, NodeInScope } from './analyze.js'
+import type { Analysis, NodeInScope } from './analysis.js'
 import type { TypeGroup } from './fewest-casts.js'
 import { findValue, type Scope, type ScopedNode, type ScopedValue } from './scope.js'
 import type { KnownType } from './signature.js'

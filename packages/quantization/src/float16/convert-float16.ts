@@ -2,7 +2,8 @@
 // Casts. Pure; the rules stand in node-decision.ts, fewest-casts.ts, control-flow.ts, versions.ts.
 import type { Diagnostic, Model } from '@pare/graph'
 
-import { Analysis } from './analyze.js'
+import type { Analysis } from './analysis.js'
+import { analyze } from './analyze.js'
 import { chooseWidths } from './fewest-casts.js'
 import { type ConvertFloat16Options, resolveFloat16Options } from './options.js'
 import { float16Diagnostics, type Float16LayerReport, layerReports } from './report.js'
@@ -26,7 +27,7 @@ export function convertFloat16(
   options: ConvertFloat16Options = {},
 ): ConvertFloat16Result {
   const resolved = resolveFloat16Options(options)
-  const analysis = new Analysis(model, resolved)
+  const analysis = analyze(model, resolved)
   chooseWidths(analysis.groups, analysis.castableValues())
   const { root } = analysis
   const { type } = resolved

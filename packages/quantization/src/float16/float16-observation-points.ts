@@ -1,7 +1,7 @@
 // The values whose range decides what must stay float32.
 import type { Model } from '@pare/graph'
 
-import { Analysis } from './analyze.js'
+import { analyze } from './analyze.js'
 import { type ConvertFloat16Options, resolveFloat16Options } from './options.js'
 
 /**
@@ -12,7 +12,7 @@ export function float16ObservationPoints(
   model: Model,
   options: Pick<ConvertFloat16Options, 'types'> = {},
 ): readonly string[] {
-  const { root } = new Analysis(model, resolveFloat16Options(options))
+  const { root } = analyze(model, resolveFloat16Options(options))
   return [...root.values.values()]
     .filter(({ type, constant }) => type === 'float32' && constant === undefined)
     .map(({ name }) => name)

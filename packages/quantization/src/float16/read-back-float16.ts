@@ -5,7 +5,7 @@ import { decodeModel, encodeModel } from '@pare/onnx'
 
 import { errors } from '../errors.js'
 import type { Optimize } from '../static/read-back.js'
-import { Analysis } from './analyze.js'
+import { analyze } from './analyze.js'
 import type { ConvertFloat16Result } from './convert-float16.js'
 import { resolveFloat16Options } from './options.js'
 import type { Float16LayerReport } from './report.js'
@@ -78,7 +78,7 @@ interface FloatNode {
 /** Nodes with float data and the type in which they compute it. */
 function floatNodes(model: Model, type: NarrowType): readonly FloatNode[] {
   // Types alone count here: with this policy no weight is looked at, and none may be at hand.
-  const { root } = new Analysis(model, resolveFloat16Options({ type, overflow: 'clamp' }))
+  const { root } = analyze(model, resolveFloat16Options({ type, overflow: 'clamp' }))
   return [...walkScopes(root)].flatMap((scope) =>
     scope.nodes.flatMap((scoped): readonly FloatNode[] => {
       const { node } = scoped

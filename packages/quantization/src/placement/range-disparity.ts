@@ -6,7 +6,7 @@ import { toFloat32 } from '@pare/tensor'
 
 import { type WeightedLayer, weightedLayer } from '../layers/layer-weight.js'
 import { type StaysFloat, staysFloat } from '../report/decision.js'
-import { dataPath } from './float-path.js'
+import { dataPath } from './data-path.js'
 import { isOne, madeBy } from './walk.js'
 
 /** Of 8 bits the smaller values keep 5. */

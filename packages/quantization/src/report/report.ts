@@ -7,7 +7,7 @@ import type { WeightType } from '../integers/integer-type.js'
 import type { QuantizationParams, RealRange } from '../integers/params.js'
 import type { WeightRange } from '../integers/quantize-weight.js'
 import type { QuantizedLayer } from '../layers/quantize-layers.js'
-import { dataPath } from '../placement/float-path.js'
+import { dataPath } from '../placement/data-path.js'
 import type { Placement } from '../placement/placement.js'
 import type { FloatReason } from './decision.js'
 

@@ -11,9 +11,7 @@ import type { ValueShapes } from '@pare/passes'
 
 import type { WeightBits } from './block-grid.js'
 import type { WeightLayer } from './find-layers.js'
-
-/** 0 and 1: float32; 4: int8. */
-export type AccuracyLevel = 0 | 1 | 2 | 3 | 4
+import type { AccuracyLevel } from './options.js'
 
 /** Rows from which expanding 4-bit weights of a large matrix is the faster way. */
 const MANY_ROWS = 48

@@ -1,5 +1,4 @@
 import { errors } from '../errors.js'
-import type { AccuracyLevel } from './accuracy-level.js'
 import { WEIGHT_BITS, type WeightBits } from './block-grid.js'
 
 export const WEIGHT_FORMATS = ['MatMulNBits', 'QDQ'] as const
@@ -12,6 +11,9 @@ export const WEIGHT_BLOCK_SIZES = [16, 32, 64, 128, 256] as const
 
 /** Op types with weights that can be quantized; Conv only in format QDQ. */
 export const WEIGHT_OP_TYPES = ['MatMul', 'Gemm', 'Gather', 'Conv'] as const
+
+/** What MatMulNBits computes in. 0 and 1: float32; 4: int8. */
+export type AccuracyLevel = 0 | 1 | 2 | 3 | 4
 
 export interface QuantizeWeightsOptions {
   /** Default 4. 2 needs format MatMulNBits. */

@@ -11,10 +11,10 @@ import { channelVector } from '@pare/passes'
 import { type Tensor, tensorFromFloat32, tensorFromFloats, toFloat32 } from '@pare/tensor'
 
 import { declareOutputs } from '../writing/microsoft-ops.js'
-import type { AccuracyLevel } from './accuracy-level.js'
 import type { QuantizedMatrix } from './block-grid.js'
 import { stays, type StaysUnquantized } from './decision.js'
 import type { WeightLayer } from './find-layers.js'
+import type { AccuracyLevel } from './options.js'
 import { packNBits } from './pack-nbits.js'
 import { castNode, codesTensor } from './write-qdq.js'
 

@@ -3,10 +3,10 @@
 import type { GraphEditor, Node } from '@pare/graph'
 import type { ValueShapes } from '@pare/passes'
 
-import { type AccuracyLevel, fasterLevel } from './accuracy-level.js'
+import { fasterLevel } from './accuracy-level.js'
 import type { QuantizedMatrix } from './block-grid.js'
 import type { WeightLayer } from './find-layers.js'
-import type { ResolvedWeightsOptions } from './options.js'
+import type { AccuracyLevel, ResolvedWeightsOptions } from './options.js'
 import { rewriteAsBlockGather, rewriteAsNBits, writePacked, writeTable } from './write-nbits.js'
 import {
   addCodes,

@@ -3,7 +3,7 @@ import { tensorFromInts } from '@pare/tensor'
 import { describe, expect, it } from 'vitest'
 
 import { randomValues } from '../testing.js'
-import { dataPath } from './float-path.js'
+import { dataPath } from './data-path.js'
 
 const pathOf = (builder: ReturnType<typeof model>) =>
   [...dataPath(builder.build())].map(({ opType }) => opType)

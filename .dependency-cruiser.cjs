@@ -1,0 +1,16 @@
+// Looks for imports that go in a circle, inside a package and between packages. Imports of types
+// count: two files that need each other's types cannot be read, moved or tested apart either.
+module.exports = {
+  forbidden: [{ name: 'no-circle', severity: 'error', from: {}, to: { circular: true } }],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.check.json' },
+    // `source`: packages are read as they are written, not as they were last built.
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['source', 'import', 'default'],
+    },
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '/dist/' },
+  },
+}
