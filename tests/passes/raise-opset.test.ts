@@ -1,11 +1,12 @@
 // An upgraded model must compute what the old one did: both run in onnxruntime.
 import { attr, checkModel, type Graph, type Model, onnxOpset } from '@pare/graph'
 import { type AttributeSpec, model, tensorValue } from '@pare/graph/testing'
+import { NEWEST_OPSET } from '@pare/ops'
 import { raiseOpset, type ValueShapes } from '@pare/passes'
 import { type RuntimeTensor, tensorFromFloats, tensorFromInts } from '@pare/tensor'
 import { describe, expect, it } from 'vitest'
 
-import { UPGRADES } from '../../packages/passes/src/opset/upgrade-table.js'
+import { upgradeTable } from '../../packages/passes/src/opset/upgrade-table.js'
 import { expectSameOutputs, randomFloats } from '../support/run-model.js'
 
 interface Case {
@@ -253,6 +254,11 @@ function outputTypes(opType: string, output: string) {
   return opType === 'TopK' && output === 'z' ? 'int64' : 'float32'
 }
 
+/** onnxruntime has no kernel of RoiAlign 22, which only widened its types. */
+function newestOf({ opType }: Case): number {
+  return opType === 'RoiAlign' ? 21 : NEWEST_OPSET
+}
+
 describe('raiseOpset', () => {
   it.each(
     cases.map((one) => ({
@@ -264,7 +270,7 @@ describe('raiseOpset', () => {
     const before = oldModel(one, x.dims)
     checkModel(before)
     for (const version of new Set(
-      [one.version, 13, 17, 21].filter((target) => target >= one.version),
+      [one.version, 13, 17, 21, newestOf(one)].filter((target) => target >= one.version),
     )) {
       const { model: after, modified, diagnostics } = raiseOpset(version).run(before)
       expect([modified, diagnostics]).toEqual([true, []])
@@ -275,7 +281,7 @@ describe('raiseOpset', () => {
   })
 
   it('has a case for every rule of the table', () => {
-    const rules = Object.entries(UPGRADES).flatMap(([opType, versions]) =>
+    const rules = Object.entries(upgradeTable).flatMap(([opType, versions]) =>
       Object.keys(versions).map((version) => `${opType} ${version}`),
     )
     const covered = new Set([
@@ -380,7 +386,8 @@ describe('raiseOpset', () => {
     expect(raiseOpset(13).run(at(13)).modified).toBe(false)
     expect(raiseOpset(13).run(at(17)).modified).toBe(false)
     expect(raiseOpset(13).run(at(6)).diagnostics).toHaveLength(1)
-    expect(raiseOpset(24).run(at(13)).diagnostics).toHaveLength(1)
+    expect(raiseOpset(NEWEST_OPSET + 1).run(at(13)).diagnostics).toHaveLength(1)
+    expect(raiseOpset(NEWEST_OPSET).run(at(13)).model.irVersion).toBe(13)
     expect(raiseOpset(23).run(at(13)).model.irVersion).toBe(11)
   })
 })

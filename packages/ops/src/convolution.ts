@@ -6,7 +6,6 @@ import { product } from './sizes.js'
 
 export const conv = {
   family: 'convolution',
-  versions: [1, 11, 22],
   weightInput: 1,
   biasInput: 2,
   outChannelAxis: () => 0,
@@ -19,7 +18,6 @@ export const conv = {
 // No integerKernel: onnxruntime has none for ConvTranspose.
 export const convTranspose = {
   family: 'convolution',
-  versions: [1, 11, 22],
   weightInput: 1,
   biasInput: 2,
   // With group > 1 output channel m is column m mod (M/group) of the weight, so one scale per index
@@ -32,7 +30,6 @@ export const convTranspose = {
 
 export const convInteger = {
   family: 'convolution',
-  versions: [10],
   weightInput: 1,
   outChannelAxis: () => 0,
   inChannelAxis: () => 1,
@@ -42,7 +39,6 @@ export const convInteger = {
 
 export const qLinearConv = {
   family: 'convolution',
-  versions: [10],
   weightInput: 3,
   biasInput: 8,
   outChannelAxis: () => 0,
@@ -53,7 +49,6 @@ export const qLinearConv = {
 
 export const deformConv = {
   family: 'convolution',
-  versions: [19, 22],
   weightInput: 1,
   biasInput: 3,
   outChannelAxis: () => 0,

@@ -4,22 +4,27 @@ import type { Node } from '@pare/graph'
 import { microsoftOpTable } from './microsoft-op-table.js'
 import type { OpFacts, ShapeOf } from './op-facts.js'
 import { opTable } from './op-table.js'
-
-const TABLES: ReadonlyMap<string, ReadonlyMap<string, OpFacts>> = new Map([
-  ['', new Map<string, OpFacts>(Object.entries(opTable))],
-  ['com.microsoft', new Map<string, OpFacts>(Object.entries(microsoftOpTable))],
-])
-
-type OpName = Pick<Node, 'opType' | 'domain'>
+import {
+  isMicrosoftOpType,
+  MICROSOFT_DOMAIN,
+  microsoftOpRow,
+  type OpName,
+  opRow,
+  type OpTable,
+} from './op-types/op-tables.js'
+import { OP_VERSIONS } from './op-types/op-versions.js'
 
 /** The row of a node's operator; undefined for an operator the tables do not know. */
 export function opFacts(node: OpName): OpFacts | undefined {
-  return TABLES.get(node.domain)?.get(node.opType)
+  return opRow<OpFacts>(opTable, node) ?? microsoftOpRow<OpFacts>(microsoftOpTable, node)
 }
+
+const VERSIONS: OpTable<readonly number[]> = OP_VERSIONS
 
 /** The version of an op's definition that a model of this opset uses; undefined before it existed. */
 export function sinceVersion(node: OpName, opset: number): number | undefined {
-  return opFacts(node)?.versions.findLast((version) => version <= opset)
+  if (node.domain === MICROSOFT_DOMAIN) return isMicrosoftOpType(node.opType) ? 1 : undefined
+  return opRow(VERSIONS, node)?.findLast((version) => version <= opset)
 }
 
 export interface LayerWeight {

@@ -16,4 +16,28 @@ export {
   type OpFamily,
   type ShapeOf,
 } from './op-facts.js'
-export { NEWEST_KNOWN_OPSET, type OnnxOp, opTable } from './op-table.js'
+export { opTable } from './op-table.js'
+export {
+  CLASSICAL_ML_OP_TYPES,
+  type ClassicalMlOpType,
+  NEWEST_CLASSICAL_ML_OPSET,
+} from './op-types/classical-ml-op-types.js'
+export { MICROSOFT_OP_TYPES, type MicrosoftOpType } from './op-types/microsoft-op-types.js'
+export {
+  isMicrosoftOpType,
+  isOpType,
+  KNOWN_OP_TYPES,
+  MICROSOFT_DOMAIN,
+  microsoftOpRow,
+  microsoftOpSet,
+  type MicrosoftOpTable,
+  type OpKey,
+  opKey,
+  opKeyRow,
+  type OpKeyTable,
+  type OpName,
+  opRow,
+  opSet,
+  type OpTable,
+} from './op-types/op-tables.js'
+export { NEWEST_OPSET, OP_VERSIONS, type OpType } from './op-types/op-versions.js'

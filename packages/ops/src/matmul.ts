@@ -6,7 +6,6 @@ import { product } from './sizes.js'
 
 export const gemm = {
   family: 'matmul',
-  versions: [1, 6, 7, 9, 11, 13],
   weightInput: 1,
   biasInput: 2,
   outChannelAxis: (node) => (isTransposed(node) ? 0 : 1),
@@ -20,7 +19,6 @@ export const gemm = {
 // is the last one: [B, K, N] weights have no output channels on axis 1.
 export const matMul = {
   family: 'matmul',
-  versions: [1, 9, 13],
   weightInput: 1,
   outChannelAxis: (_node, rank) => Math.max(rank - 1, 0),
   inChannelAxis: (_node, rank) => Math.max(rank - 2, 0),
@@ -30,7 +28,6 @@ export const matMul = {
 
 export const matMulInteger = {
   family: 'matmul',
-  versions: [10],
   weightInput: 1,
   outChannelAxis: (_node, rank) => Math.max(rank - 1, 0),
   inChannelAxis: (_node, rank) => Math.max(rank - 2, 0),
@@ -40,7 +37,6 @@ export const matMulInteger = {
 
 export const qLinearMatMul = {
   family: 'matmul',
-  versions: [10, 21],
   weightInput: 3,
   outChannelAxis: (_node, rank) => Math.max(rank - 1, 0),
   inChannelAxis: (_node, rank) => Math.max(rank - 2, 0),
@@ -48,12 +44,11 @@ export const qLinearMatMul = {
   macs: matMulMacs,
 } satisfies OpFacts
 
-export const einsum = { family: 'matmul', versions: [12], macs: einsumMacs } satisfies OpFacts
+export const einsum = { family: 'matmul', macs: einsumMacs } satisfies OpFacts
 
 /** com.microsoft: A [M, K] × packed weight of K × N (attributes). */
 export const matMulNBits = {
   family: 'matmul',
-  versions: [1],
   weightInput: 1,
   biasInput: 5,
   outChannelAxis: () => 0,

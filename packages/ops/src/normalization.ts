@@ -1,6 +1,4 @@
 // Normalizations. Their scale and bias are per channel and stay float: no integer kernel exists.
 import type { OpFacts } from './op-facts.js'
 
-export function normalization(...versions: readonly number[]): OpFacts {
-  return { family: 'normalization', versions, dataInputs: [0] }
-}
+export const normalization = { family: 'normalization', dataInputs: [0] } satisfies OpFacts

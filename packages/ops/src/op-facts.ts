@@ -35,8 +35,6 @@ export type IntegerKernel = 'needs_output' | 'any_output'
 
 export interface OpFacts {
   readonly family: OpFamily
-  /** Opsets in which the definition changed, ascending; the first is where the op appeared. */
-  readonly versions: readonly number[]
   /** Index of the input that holds the layer's weight, when it is an initializer. */
   readonly weightInput?: number
   readonly biasInput?: number
@@ -57,6 +55,4 @@ export interface OpFacts {
   readonly macs?: (node: Node, shapeOf: ShapeOf) => number | undefined
   /** Gives other values each time: never folded, never compared. */
   readonly nondeterministic?: true
-  /** f(0, …, 0) = 0 elementwise: a pruned channel stays zero through it. */
-  readonly zeroPreserving?: true
 }

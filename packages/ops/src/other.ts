@@ -1,27 +1,17 @@
 // Ops about which compression needs to know little more than what they are.
 import type { OpFacts } from './op-facts.js'
 
-export function generator(...versions: readonly number[]): OpFacts {
-  return { family: 'generator', versions }
-}
+export const generator = { family: 'generator' } satisfies OpFacts
 
 /** Draws random numbers. */
-export function random(...versions: readonly number[]): OpFacts {
-  return { family: 'generator', versions, nondeterministic: true }
-}
+export const random = { family: 'generator', nondeterministic: true } satisfies OpFacts
 
-export function controlFlow(...versions: readonly number[]): OpFacts {
-  return { family: 'control_flow', versions }
-}
+export const controlFlow = { family: 'control_flow' } satisfies OpFacts
 
 /** Values of sequence or optional type. */
-export function sequence(...versions: readonly number[]): OpFacts {
-  return { family: 'sequence', versions }
-}
+export const sequence = { family: 'sequence' } satisfies OpFacts
 
-export function other(...versions: readonly number[]): OpFacts {
-  return { family: 'other', versions }
-}
+export const other = { family: 'other' } satisfies OpFacts
 
 // Random only in training mode, which an exported model does not use.
-export const dropout = { ...other(1, 6, 7, 10, 12, 13, 22), dataInputs: [0] } satisfies OpFacts
+export const dropout = { ...other, dataInputs: [0] } satisfies OpFacts

@@ -7,7 +7,6 @@ import { product } from './sizes.js'
 // weightInput is W; R (input 2) is a second weight with the same output-channel axis.
 export const recurrent = {
   family: 'recurrent',
-  versions: [1, 7, 14, 22],
   weightInput: 1,
   biasInput: 3,
   outChannelAxis: () => 1,
@@ -15,8 +14,6 @@ export const recurrent = {
   dataInputs: [0],
   macs: recurrentMacs,
 } satisfies OpFacts
-
-export const gru = { ...recurrent, versions: [1, 3, 7, 14, 22] } satisfies OpFacts
 
 /** Every step of every sequence multiplies with all of W and R, in each direction. */
 function recurrentMacs(node: Node, shapeOf: ShapeOf): number | undefined {

@@ -23,11 +23,11 @@ import {
   subgraphsOf,
   walkNodes,
 } from '@pare/graph'
-import { sinceVersion } from '@pare/ops'
+import { NEWEST_OPSET, opRow, sinceVersion } from '@pare/ops'
 
 import { errors } from './errors.js'
 import { bodyOfCall, callMismatch, type FreshNames } from './inline-call.js'
-import { NEWEST_OPSET, OLDEST_OPSET, UPGRADES } from './opset/upgrade-table.js'
+import { OLDEST_OPSET, upgradeTable } from './opset/upgrade-table.js'
 
 /** Nodes looked at while expanding: ten times what the scanner lets an upload expand to. */
 const MAX_NODES = 1_000_000
@@ -189,7 +189,7 @@ function meansTheSame(node: Node, from: number, to: number): boolean {
   if (since === sinceVersion(node, to)) return true
   // Newer definitions that only accept more do no harm; the table has all others.
   if (node.domain !== '' || from > to || from < OLDEST_OPSET || to > NEWEST_OPSET) return false
-  const changes = Object.keys(UPGRADES[node.opType] ?? {}).map(Number)
+  const changes = Object.keys(opRow(upgradeTable, node) ?? {}).map(Number)
   return !changes.some((version) => version > from && version <= to)
 }
 

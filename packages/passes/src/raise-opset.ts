@@ -20,12 +20,12 @@ import {
   walkGraphs,
   walkNodes,
 } from '@pare/graph'
-import { opFacts, sinceVersion } from '@pare/ops'
+import { NEWEST_OPSET, opRow, sinceVersion } from '@pare/ops'
 import type { DataType, Tensor } from '@pare/tensor'
 
 import { freezeInitializers } from './freeze-initializers.js'
 import type { UpgradeContext } from './opset/upgrade.js'
-import { NEWEST_OPSET, OLDEST_OPSET, UPGRADES } from './opset/upgrade-table.js'
+import { OLDEST_OPSET, upgradeTable } from './opset/upgrade-table.js'
 import { dataTypeOf, NO_SHAPES, rankOf, type ValueShapes } from './value-types.js'
 
 export interface RaiseOpsetOptions {
@@ -64,7 +64,7 @@ function run(model: Model, version: number, shapes: ValueShapes): PassResult {
 
 /** The first IR version whose releases had the opset (onnx/docs/Versioning.md). */
 function irVersionOf(opset: number): number {
-  return IR_VERSIONS.find(([newest]) => opset <= newest)?.[1] ?? 11
+  return IR_VERSIONS.find(([newest]) => opset <= newest)?.[1] ?? 13
 }
 
 /** Newest opset, IR version. */
@@ -76,6 +76,8 @@ const IR_VERSIONS = [
   [18, 8],
   [20, 9],
   [22, 10],
+  [23, 11],
+  [24, 12],
 ] as const
 
 function findObstacles(model: Model, from: number, version: number): readonly Diagnostic[] {
@@ -133,8 +135,7 @@ function upgradeGraph(graph: Graph, scope: Scope): Graph {
 }
 
 function upgradeOf(node: Node, step: number) {
-  if (node.domain !== '' || opFacts(node) === undefined) return undefined
-  return UPGRADES[node.opType]?.[step]
+  return opRow(upgradeTable, node)?.[step]
 }
 
 function upgradeContext(

@@ -1,78 +1,26 @@
 /**
- * Which operators an upload may use, per domain. An operator missing here is refused by name
- * before onnxruntime sees the file; to accept a new one, add its name.
+ * Which operators an upload may use, per domain: those of the closed lists in @pare/ops that are not
+ * denied here. Any other is refused by name before onnxruntime sees the file. A test holds the names
+ * that are accepted, so that a new entry of a list does not widen them unseen.
  */
+import { KNOWN_OP_TYPES, NEWEST_CLASSICAL_ML_OPSET, NEWEST_OPSET, opSet } from '@pare/ops'
 
-/** Operators of every opset of `ai.onnx` that onnxruntime 1.30 registers, and the one it adds. */
-const ONNX_OPS = words(`
-  Abs Acos Acosh Add AffineGrid And ArgMax ArgMin Asin Asinh Atan Atanh Attention AveragePool
-  BatchNormalization Bernoulli BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor
-  BlackmanWindow Cast CastLike CausalConvWithState Ceil Celu CenterCropPad Clip Col2Im Compress
-  Concat ConcatFromSequence Constant ConstantOfShape Conv ConvInteger ConvTranspose Cos Cosh
-  CumProd CumSum DFT DeformConv DepthToSpace DequantizeLinear Det Div Dropout
-  DynamicQuantizeLinear Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor GRU Gather
-  GatherElements GatherND Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool Greater
-  GreaterOrEqual GridSample GroupNormalization HammingWindow HannWindow HardSigmoid HardSwish
-  Hardmax Identity If InstanceNormalization IsInf IsNaN LRN LSTM LayerNormalization LeakyRelu Less
-  LessOrEqual LinearAttention Log LogSoftmax Loop LpNormalization LpPool MatMul MatMulInteger Max
-  MaxPool MaxRoiPool MaxUnpool Mean MeanVarianceNormalization MelWeightMatrix Min Mish Mod Mul
-  Multinomial Neg NegativeLogLikelihoodLoss NonMaxSuppression NonZero Not OneHot Optional
-  OptionalGetElement OptionalHasElement Or PRelu Pad Pow QLinearConv QLinearMatMul QuantizeLinear
-  RMSNormalization RNN RandomNormal RandomNormalLike RandomUniform RandomUniformLike Range
-  Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin
-  ReduceProd ReduceSum ReduceSumSquare RegexFullMatch Relu Reshape Resize ReverseSequence RoiAlign
-  RotaryEmbedding Round STFT Scan Scatter ScatterElements ScatterND Selu SequenceAt
-  SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceLength SequenceMap Shape
-  Shrink Sigmoid Sign SimplifiedLayerNormalization Sin Sinh Size Slice Softmax
-  SoftmaxCrossEntropyLoss Softplus Softsign SpaceToDepth Split SplitToSequence Sqrt Squeeze
-  StringConcat StringNormalizer StringSplit Sub Sum Swish Tan Tanh TensorScatter TfIdfVectorizer
-  ThresholdedRelu Tile TopK Transpose Trilu Unique Unsqueeze Upsample Where Xor
-`)
-
-const CLASSICAL_ML_OPS = words(`
-  ArrayFeatureExtractor Binarizer CastMap CategoryMapper DictVectorizer FeatureVectorizer Imputer
-  LabelEncoder LinearClassifier LinearRegressor Normalizer OneHotEncoder SVMClassifier
-  SVMRegressor Scaler TreeEnsemble TreeEnsembleClassifier TreeEnsembleRegressor ZipMap
-`)
-
-/** The part of `com.microsoft` that quantized, fused and exported models use. */
-const CONTRIB_OPS = words(`
-  Attention BiasAdd BiasGelu BiasSoftmax BiasSplitGelu CDist CausalConvWithState ComplexMul
-  ComplexMulConj ConvTransposeWithDynamicPads DequantizeLinear DynamicQuantizeLSTM
-  DynamicQuantizeMatMul EmbedLayerNormalization ExpandDims FastGelu FusedConv FusedGemm
-  FusedMatMul FusedMatMulActivation GatedAdd GatedDeltaNet GatedRMSNorm GatedRelativePositionBias
-  GatherBlockQuantized GatherND Gelu GemmFastGelu GemmFloat8 GemmaRotaryEmbedding GridSample
-  GroupNorm GroupQueryAttention Inverse Irfft IsAllFinite LinearAttention LinearAttentionGate
-  MRotaryEmbedding MatMulBlockQuantizedFp4Weight MatMulBlockQuantizedFp8Weight MatMulBnb4
-  MatMulFpQ4 MatMulInteger16 MatMulIntegerToFloat MatMulNBits MatMulNBitsMlp MatMulNBitsQkv MoE
-  MulInteger MultiHeadAttention NhwcConv NhwcFusedConv NhwcMaxPool PackedAttention
-  PackedMultiHeadAttention Pad QAttention QEmbedLayerNormalization QGemm QLinearAdd
-  QLinearAveragePool QLinearConcat QLinearConv QLinearGlobalAveragePool QLinearLeakyRelu
-  QLinearMul QLinearReduceMean QLinearSigmoid QLinearSoftmax QLinearWhere QMoE QuantizeLinear
-  QuickGelu Range ReduceSumInteger RelativePositionBias Rfft RotaryEmbedding SkipGroupNorm
-  SkipLayerNormalization SkipSimplifiedLayerNormalization SparseAttention SparseToDenseMatMul
-  TransposeMatMul Trilu Unique VarlenCausalConvWithState
-`)
-
-/** Known to onnxruntime and left out: token generation loops, vendor blobs, training and text ops. */
-const CONTRIB_OPS_DENIED = words(`
-  AttnLSTM BeamSearch BiasDropout BifurcationDetector BitmaskBiasDropout BitmaskDropout
-  CropAndResize DecoderAttention DecoderMaskedMultiHeadAttention DecoderMaskedSelfAttention
-  DequantizeBFP DequantizeWithOrder DynamicTimeWarping EngramGate GreedySearch LongformerAttention
-  MaxpoolWithMask MurmurHash3 NGramHashMapping NGramRepeatBlock PagedAttention QOrderedAttention
-  QOrderedGelu QOrderedLayerNormalization QOrderedLongformerAttention QOrderedMatMul QuantizeBFP
-  QuantizeWithOrder RemovePadding RestorePadding SampleOp Sampling Snpe Tokenizer TorchEmbedding
-  UnfoldTensor WhisperBeamSearch WordConvEmbedding
-`)
+import { microsoftUploadTable } from './microsoft-upload-table.js'
 
 /** Known to ONNX and left out: ImageDecoder decodes images of unknown origin. */
-const ONNX_OPS_DENIED = words('ImageDecoder')
+const DENIED_OPS = opSet('ImageDecoder')
+
+const DENIED_MICROSOFT_OPS: ReadonlySet<string> = new Set(
+  Object.entries(microsoftUploadTable)
+    .filter(([, isAccepted]) => !isAccepted)
+    .map(([opType]) => opType),
+)
 
 /** Operators that run a graph given as an attribute. */
-export const CONTROL_FLOW_OPS = words('If Loop Scan SequenceMap')
+export const CONTROL_FLOW_OPS = opSet('If', 'Loop', 'Scan', 'SequenceMap')
 
-/** onnxruntime refuses models below opset 7 and, in version 1.30, above 27. */
-export const onnxOpsetRange = { min: 7, max: 27 } as const
+/** onnxruntime refuses models below opset 7 and above the newest that it knows. */
+export const onnxOpsetRange = { min: 7, max: NEWEST_OPSET } as const
 
 export interface KnownDomain {
   readonly ops: ReadonlySet<string>
@@ -80,11 +28,16 @@ export interface KnownDomain {
   readonly maxVersion: number
 }
 
+function knownDomain(domain: string, denied: ReadonlySet<string>, maxVersion: number): KnownDomain {
+  const names = KNOWN_OP_TYPES.get(domain) ?? []
+  return { ops: new Set(names.filter((name) => !denied.has(name))), denied, maxVersion }
+}
+
 /** Domains whose operators can be accepted. Others are custom unless listed as internal. */
 export const KNOWN_DOMAINS: ReadonlyMap<string, KnownDomain> = new Map([
-  ['', { ops: ONNX_OPS, denied: ONNX_OPS_DENIED, maxVersion: onnxOpsetRange.max }],
-  ['ai.onnx.ml', { ops: CLASSICAL_ML_OPS, denied: words(''), maxVersion: 5 }],
-  ['com.microsoft', { ops: CONTRIB_OPS, denied: CONTRIB_OPS_DENIED, maxVersion: 1 }],
+  ['', knownDomain('', DENIED_OPS, onnxOpsetRange.max)],
+  ['ai.onnx.ml', knownDomain('ai.onnx.ml', new Set(), NEWEST_CLASSICAL_ML_OPSET)],
+  ['com.microsoft', knownDomain('com.microsoft', DENIED_MICROSOFT_OPS, 1)],
 ])
 
 /** Domains of ONNX and onnxruntime that no upload may use: layouts of one machine, training. */

@@ -1,7 +1,8 @@
-// Every change of an operator's definition between opset 7 and 23 that is not compatible, by
-// operator and version. Versions of `opTable` that are not listed here only widened types or added
+// Every change of an operator's definition from opset 7 to NEWEST_OPSET that is not compatible, by
+// operator and version. Versions of OP_VERSIONS that are not listed here only widened types or added
 // optional inputs and attributes whose default is the old meaning.
 import { attr, intAttribute, type Node, stringAttribute } from '@pare/graph'
+import type { OpTable } from '@pare/ops'
 
 import {
   clipToInputs,
@@ -15,13 +16,12 @@ import { resizeToCoordinates, resizeWithoutTfHalfPixel, upsampleToResize } from 
 import { softmaxToOneAxis } from './softmax.js'
 import { refuse, type Upgrade, type UpgradeContext, withAttributes } from './upgrade.js'
 
-/** The opsets for which this table was written. */
+/** The oldest opset for which this table was written. */
 export const OLDEST_OPSET = 7
-export const NEWEST_OPSET = 23
 
 const axesToInput = intsToInput('axes', 1)
 
-export const UPGRADES: Readonly<Record<string, Readonly<Record<number, Upgrade>>>> = {
+export const upgradeTable: OpTable<Readonly<Record<number, Upgrade>>> = {
   AveragePool: { 19: averagePoolTo19 },
   BatchNormalization: { 9: batchNormTo9, 14: batchNormTo14 },
   Clip: { 11: clipToInputs },
