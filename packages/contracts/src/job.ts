@@ -178,7 +178,12 @@ export const Job = Type.Object(
       queue_deadline_at: nullable(Timestamp),
       run_deadline_at: nullable(Timestamp),
       queue_seconds: nullable(Type.Number()),
-      run_seconds: nullable(Type.Number()),
+      run_seconds: nullable(
+        Type.Number({
+          description:
+            'Wall time in which at least one stage ran, so far: what max_run_seconds limits',
+        }),
+      ),
     }),
     report: nullable(
       Type.Unsafe<Readonly<Record<string, unknown>>>({

@@ -2,6 +2,7 @@
 // locks: of several workers one gets the fencing token, the others learn that there is nothing to do.
 import { type Advance, advanceJob, startJob } from './advance-job.js'
 import { first, type Tx } from './db.js'
+import { endIfLate } from './deadlines.js'
 import { settleInspection } from './inspection.js'
 import type { Doorbell, ResolvedInput } from './plan.js'
 import { findStageResult } from './stage-results.js'
@@ -12,7 +13,7 @@ import { isTerminalJobState } from './states.js'
 export interface ClaimedStage extends StageClaim {
   readonly stage: Stage
   readonly inputs: readonly ResolvedInput[]
-  /** Milliseconds until the job's max_run_seconds are over; null without a limit. */
+  /** Milliseconds that are left of the job's max_run_seconds; null without a limit. */
   readonly runTimeLeftMs: number | null
 }
 
@@ -36,6 +37,8 @@ export async function claimStage(
   const { stage } = locked
   const delayMs = await delayLeft(tx, stage)
   if (delayMs > 0) return { outcome: 'early', delayMs }
+  // A stage that ended just beyond the limit counted; the next one has no time to run in.
+  if (await endWithoutRunTime(tx, locked)) return { outcome: 'gone' }
   await lockKey(tx, stage)
   // In this order: a computation that ends between the two has left its result.
   if (await isKeyRunning(tx, stage)) return { outcome: 'busy' }
@@ -63,6 +66,11 @@ export async function claimStage(
 function isClaimable({ stage, job }: LockedStage): boolean {
   if (stage.state !== 'queued') return false
   return job === null || (!isTerminalJobState(job.state) && job.state !== 'canceling')
+}
+
+async function endWithoutRunTime(tx: Tx, { job }: LockedStage): Promise<boolean> {
+  if (job?.runSeconds == null || job.maxRunSeconds === null) return false
+  return job.runSeconds >= job.maxRunSeconds && (await endIfLate(tx, job.id))
 }
 
 /** What follows from a stage's success: the next stages, or the model or dataset being ready. */

@@ -2,7 +2,6 @@
 // promises hold. The faults are seeded; the interleaving is the machine's.
 import { createHash } from 'node:crypto'
 
-import type { JobPlan } from '@pare/recipe'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { retryJob } from './accept-job.js'
@@ -24,8 +23,8 @@ import {
   claim,
   complete,
   createTestProject,
+  forkedPlan,
   testPlan,
-  type TestProject,
 } from './testing-job.js'
 import { createWebhookEndpoint } from './webhook-endpoints.js'
 import { listWebhookMessagesOfJob } from './webhook-messages.js'
@@ -131,22 +130,6 @@ test('many workers, faults and cancels: every promise of the ledger holds', asyn
   expect(owners.rows).toEqual([])
   expect(new Set(jobs.map(({ state }) => state)).has('succeeded')).toBe(true)
 })
-
-/** Two stages that need nothing of each other, and one that needs both. */
-function forkedPlan(project: TestProject, seed: number): JobPlan {
-  const plan = testPlan(project, seed)
-  const model = { role: 'model', from: { blob: project.modelSha256 } }
-  const join = (stage: string) => ({ role: stage, from: { stage, role: 'model' } })
-  return {
-    ...plan,
-    stages: [
-      { name: 'left', kind: 'prepare', params: { side: 'left' }, inputs: [model] },
-      { name: 'right', kind: 'prepare', params: { side: 'right' }, inputs: [model] },
-      { name: 'join', kind: 'report', params: {}, inputs: [join('left'), join('right')] },
-    ],
-    artifacts: [{ stage: 'join', role: 'report', kind: 'report', name: 'report.json' }],
-  }
-}
 
 async function countEvents(jobId: string, type: string): Promise<number> {
   const events = await listEvents(db.pool, { jobId, limit: 1000 })

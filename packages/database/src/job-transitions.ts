@@ -33,9 +33,6 @@ export async function transitionJob(
          state = $2,
          error = coalesce($3::jsonb, error),
          started_at = CASE WHEN $2 = 'running' THEN clock_timestamp() ELSE started_at END,
-         run_deadline_at = CASE WHEN $2 = 'running'
-           THEN clock_timestamp() + max_run_seconds * interval '1 second'
-           ELSE run_deadline_at END,
          cancel_requested_at = CASE WHEN $2 IN ('canceling', 'canceled')
            THEN coalesce(cancel_requested_at, clock_timestamp()) ELSE cancel_requested_at END,
          finished_at = CASE WHEN $2 IN ('succeeded', 'failed', 'canceled', 'expired')

@@ -28,7 +28,10 @@ export interface Job {
   readonly maxQueueSeconds: number | null
   readonly maxRunSeconds: number | null
   readonly queueDeadlineAt: Date | null
+  /** Null while no stage runs. */
   readonly runDeadlineAt: Date | null
+  /** Wall time in which at least one stage ran, until now; null before the job has begun. */
+  readonly runSeconds: number | null
   readonly progress: JobProgress | null
   readonly error: SerializedError | null
   /** Sequence number of the job's last event. */
@@ -57,7 +60,10 @@ export const JOB_COLUMNS = `id, project_id AS "projectId", client_job_id AS "cli
   parent_job_id AS "parentJobId", model_id AS "modelId", dataset_ids AS "datasetIds", state, request,
   plan, labels, priority, max_queue_seconds AS "maxQueueSeconds",
   max_run_seconds AS "maxRunSeconds", queue_deadline_at AS "queueDeadlineAt",
-  run_deadline_at AS "runDeadlineAt", progress, error, event_seq AS "eventSeq",
+  run_deadline_at AS "runDeadlineAt",
+  CASE WHEN started_at IS NOT NULL THEN (run_ms / 1000.0 + greatest(0, coalesce(
+    extract(epoch FROM clock_timestamp()::timestamptz(3) - running_since), 0)))::float8
+  END AS "runSeconds", progress, error, event_seq AS "eventSeq",
   created_at AS "createdAt", started_at AS "startedAt",
   cancel_requested_at AS "cancelRequestedAt", finished_at AS "finishedAt"`
 

@@ -2,10 +2,9 @@
 // passed. Every process may run it at any time; each change is made under the same locks and
 // conditions as elsewhere.
 import { type Db, NOW, type Pool, type Tx, withTransaction } from './db.js'
-import { endJob } from './end-job.js'
+import { endIfLate, LATE_CONDITIONS } from './deadlines.js'
 import { loseStage } from './end-stage.js'
 import { errors } from './errors.js'
-import { type Job, lockJob } from './jobs.js'
 import type { Doorbell } from './plan.js'
 import { doorbellOf, lockStage, type Stage, STAGE_COLUMNS } from './stages.js'
 
@@ -30,54 +29,21 @@ const DEFAULT_LIMIT = 100
 
 export async function reconcile(pool: Pool, options: ReconcileOptions = {}): Promise<Reconciled> {
   const { ringAgainMs = DEFAULT_RING_AGAIN_MS, limit = DEFAULT_LIMIT } = options
-  const endedJobs = await endLateJobs(pool, limit)
+  // In this order: the clock of a job whose worker died stops where the lease ended.
   const lost = await loseDeadStages(pool, limit)
+  const endedJobs = await endLateJobs(pool, limit)
   const waiting = await ringWaitingStages(pool, { ringAgainMs, limit })
   return { ready: [...lost.ready, ...waiting], lostStages: lost.count, endedJobs }
 }
 
 async function endLateJobs(pool: Pool, limit: number): Promise<number> {
-  const { rows } = await pool.query<{ id: string }>(
-    `(SELECT id FROM job WHERE state = 'queued' AND queue_deadline_at <= ${NOW} LIMIT $1)
-     UNION ALL
-     (SELECT id FROM job WHERE state IN ('running', 'finalizing', 'canceling')
-        AND run_deadline_at <= ${NOW} LIMIT $1)`,
-    [limit],
-  )
+  const selects = LATE_CONDITIONS.map((late) => `(SELECT id FROM job WHERE ${late} LIMIT $1)`)
+  const { rows } = await pool.query<{ id: string }>(selects.join(' UNION ALL '), [limit])
   let ended = 0
   for (const { id } of rows) {
     if (await withTransaction(pool, (tx) => endIfLate(tx, id))) ended++
   }
   return ended
-}
-
-async function endIfLate(tx: Tx, id: string): Promise<boolean> {
-  const job = await lockJob(tx, id)
-  if (job === null || !(await isLate(tx, job))) return false
-  if (job.state === 'canceling') {
-    await endJob(tx, job, 'canceled')
-  } else if (job.state === 'queued') {
-    const error = errors.queue_deadline_passed(
-      `the job was not started within its max_queue_seconds of ${job.maxQueueSeconds ?? 0}`,
-    )
-    await endJob(tx, job, 'expired', { error: error.toJSON() })
-  } else {
-    const error = errors.run_deadline_passed(
-      `the job did not end within its max_run_seconds of ${job.maxRunSeconds ?? 0}`,
-    )
-    await endJob(tx, job, 'failed', { error: error.toJSON() })
-  }
-  return true
-}
-
-async function isLate(tx: Tx, job: Job): Promise<boolean> {
-  const { rows } = await tx.query(
-    `SELECT 1 FROM job WHERE id = $1 AND (
-       (state = 'queued' AND queue_deadline_at <= ${NOW})
-       OR (state IN ('running', 'finalizing', 'canceling') AND run_deadline_at <= ${NOW}))`,
-    [job.id],
-  )
-  return rows.length > 0
 }
 
 async function loseDeadStages(

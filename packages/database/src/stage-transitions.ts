@@ -6,6 +6,7 @@ import { first, type Tx } from './db.js'
 import { appendEvent, CANCEL_CHANNEL, notify } from './events.js'
 import { toJson } from './json.js'
 import type { ResolvedInput, StageOutputs } from './plan.js'
+import { updateRunClock } from './run-clock.js'
 import { type Stage, STAGE_COLUMNS } from './stages.js'
 import { assertStageTransition, type StageState } from './states.js'
 import { insertUsage, type UsageOutcome } from './usage.js'
@@ -43,6 +44,10 @@ export async function transitionStage(
   }
   const moved = await updateStage(tx, stage, to, change)
   if (moved.jobId !== null) {
+    if (stage.state === 'running' || to === 'running') {
+      const silentSince = change.outcome === 'lost' ? stage.leaseExpiresAt : null
+      await updateRunClock(tx, { jobId: moved.jobId, silentSince })
+    }
     const type = to === 'running' ? 'stage.started' : `stage.${to}`
     await appendEvent(tx, { jobId: moved.jobId, type, data: eventData(moved) })
   }

@@ -95,6 +95,22 @@ export function testPlan(project: TestProject, seed = 0): JobPlan {
   }
 }
 
+/** Two stages that need nothing of each other, and one that needs both. */
+export function forkedPlan(project: TestProject, seed = 0): JobPlan {
+  const plan = testPlan(project, seed)
+  const model = { role: 'model', from: { blob: project.modelSha256 } }
+  const join = (stage: string) => ({ role: stage, from: { stage, role: 'model' } })
+  return {
+    ...plan,
+    stages: [
+      { name: 'left', kind: 'prepare', params: { side: 'left' }, inputs: [model] },
+      { name: 'right', kind: 'prepare', params: { side: 'right' }, inputs: [model] },
+      { name: 'join', kind: 'report', params: {}, inputs: [join('left'), join('right')] },
+    ],
+    artifacts: [{ stage: 'join', role: 'report', kind: 'report', name: 'report.json' }],
+  }
+}
+
 export function testJob(project: TestProject, change: Partial<NewJob> = {}): NewJob {
   return {
     projectId: project.projectId,

@@ -43,15 +43,15 @@ function viewRequest(request: JsonObject) {
 }
 
 function viewTimings(job: JobRow): JobView['timings'] {
-  const { createdAt, startedAt, finishedAt } = job
+  const { createdAt, startedAt } = job
   return {
     created_at: createdAt.toISOString(),
     started_at: timeOf(startedAt),
-    finished_at: timeOf(finishedAt),
+    finished_at: timeOf(job.finishedAt),
     queue_deadline_at: timeOf(job.queueDeadlineAt),
     run_deadline_at: timeOf(job.runDeadlineAt),
     queue_seconds: secondsBetween(createdAt, startedAt),
-    run_seconds: secondsBetween(startedAt, finishedAt),
+    run_seconds: job.runSeconds,
   }
 }
 
