@@ -1,0 +1,185 @@
+// The weights that can be pruned and the layers that read them, bodies of control flow included.
+import {
+  type Graph,
+  indexGraph,
+  intAttribute,
+  type Node,
+  nodeLabel,
+  type StaticGraphIndex,
+  subgraphsOf,
+} from '@pare/graph'
+import { layerWeight, opFacts } from '@pare/ops'
+import type { Tensor } from '@pare/tensor'
+
+import { stays, type StaysDense } from './decision.js'
+import { isPrunable, type ResolvedPruneOptions } from './options.js'
+import type { SummedAxis } from './select-pattern.js'
+
+/** A constant weight, which one or several layers read. */
+export interface Weight {
+  readonly name: string
+  readonly tensor: Tensor
+  readonly summed: SummedAxis
+  /** In the order of the model. */
+  readonly layers: readonly Node[]
+}
+
+export interface FoundWeights {
+  /** In the order of the model, each once. */
+  readonly weights: readonly Weight[]
+  /** All nodes of prunable types with a weight, in the order of the model. */
+  readonly layers: readonly Node[]
+  /** Why those of them that `weights` does not name stay as they are. */
+  readonly kept: ReadonlyMap<Node, StaysDense>
+}
+
+/**
+ * Rules:
+ * 1. Layers are Conv, ConvTranspose, Gemm and MatMul, by request RNN, GRU and LSTM (both W and R). A
+ *    MatMul's weight may be either operand. Products of two activations are no layers.
+ * 2. Only constants that nothing can override, of a float type of 16 or 32 bits.
+ * 3. A weight that several layers read is found once. One that anything else reads (the Gather of a tied
+ *    embedding, a layer that is excluded, an output of the graph) stays: a pruned copy beside it would
+ *    make the model larger.
+ */
+export function findWeights(graph: Graph, options: ResolvedPruneOptions): FoundWeights {
+  const search = new Search(options)
+  search.enter(graph, () => undefined)
+  return search.found()
+}
+
+type ConstantOf = (value: string) => Tensor | undefined
+
+/** Where a node reads a weight. */
+interface Use {
+  readonly node: Node
+  readonly name: string
+  readonly tensor: Tensor
+  readonly summed: SummedAxis
+}
+
+const FLOATS: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16'])
+
+class Search {
+  private readonly options: ResolvedPruneOptions
+  private readonly layers: Node[] = []
+  private readonly kept = new Map<Node, StaysDense>()
+  /** By weight, which copies under several names may share. */
+  private readonly uses = new Map<Tensor, Use[]>()
+  /** For each constant how often it is read, as a weight or otherwise, and by whom. */
+  private readonly readers = new Map<Tensor, (Node | 'output')[]>()
+
+  constructor(options: ResolvedPruneOptions) {
+    this.options = options
+  }
+
+  enter(graph: Graph, outer: ConstantOf): void {
+    const index = indexGraph(graph)
+    const constant: ConstantOf = (value) =>
+      isOwn(index, value) ? index.constant(value) : outer(value)
+    for (const node of graph.nodes) {
+      for (const input of node.inputs) this.read(constant(input), node)
+      if (node.domain === '' && isPrunable(node.opType)) this.look(node, constant)
+      for (const body of subgraphsOf(node)) this.enter(body, constant)
+    }
+    for (const { name } of graph.outputs) this.read(constant(name), 'output')
+  }
+
+  found(): FoundWeights {
+    const weights: Weight[] = []
+    for (const [tensor, uses] of this.uses) {
+      const obstacle = this.obstacle(tensor, uses)
+      const layers = [...new Set(uses.map(({ node }) => node))]
+      const { name, summed } = uses[0]!
+      if (obstacle === undefined) weights.push({ name, tensor, summed, layers })
+      else for (const node of layers) this.kept.set(node, obstacle)
+    }
+    return { weights, layers: this.layers, kept: this.kept }
+  }
+
+  private read(tensor: Tensor | undefined, by: Node | 'output'): void {
+    if (tensor === undefined) return
+    const known = this.readers.get(tensor)
+    if (known === undefined) this.readers.set(tensor, [by])
+    else known.push(by)
+  }
+
+  private look(node: Node, constant: ConstantOf): void {
+    const uses = weightUses(node, constant)
+    if (uses === undefined) return
+    this.layers.push(node)
+    const kept = 'reason' in uses ? uses : this.forbidden(node, uses)
+    if (kept !== undefined) this.kept.set(node, kept)
+    if (kept !== undefined || 'reason' in uses) return
+    for (const use of uses) {
+      const known = this.uses.get(use.tensor)
+      if (known === undefined) this.uses.set(use.tensor, [use])
+      else known.push(use)
+    }
+  }
+
+  private forbidden(node: Node, uses: readonly Use[]): StaysDense | undefined {
+    const { nodesToExclude, opTypes } = this.options
+    if (nodesToExclude.includes(node.name) || nodesToExclude.includes(nodeLabel(node))) {
+      return stays('excluded_by_name', 'it is in nodes_to_exclude')
+    }
+    if (!opTypes.some((type) => type === node.opType)) {
+      return stays('excluded_by_type', 'its type is not in op_types')
+    }
+    const wrong = uses.find(({ tensor }) => !FLOATS.has(tensor.dataType))
+    if (wrong === undefined) return undefined
+    return stays('weight_not_float', `its weight is ${wrong.tensor.dataType}`)
+  }
+
+  /** Rule 3; a pattern lies along one axis, which readers may see differently. */
+  private obstacle(tensor: Tensor, uses: readonly Use[]): StaysDense | undefined {
+    const readers = this.readers.get(tensor) ?? []
+    const layers = new Set<Node | 'output'>(uses.map(({ node }) => node))
+    const other = readers.find((reader) => !layers.has(reader))
+    if (other === 'output') return stays('weight_shared', 'its weight is an output too')
+    if (other !== undefined || readers.length > uses.length) {
+      const by = other ?? uses[0]!.node
+      return stays(
+        'weight_shared',
+        `${by.opType} ${nodeLabel(by)} reads its weight too, and is not pruned`,
+      )
+    }
+    const { axis, run } = uses[0]!.summed
+    const isAlike = uses.every(({ summed }) => summed.axis === axis && summed.run === run)
+    if (isAlike || this.options.criterion.kind !== 'pattern') return undefined
+    return stays('weight_shared', 'its readers sum over different axes')
+  }
+}
+
+function isOwn(index: StaticGraphIndex, value: string): boolean {
+  return index.isGraphInput(value) || index.isInitializer(value) || !!index.producer(value)
+}
+
+/** Undefined for a product of two activations; a reason for a layer whose weight is computed. */
+function weightUses(node: Node, constant: ConstantOf): readonly Use[] | StaysDense | undefined {
+  const { weightInput = 1, family } = opFacts(node) ?? {}
+  const use = (input: number) => useOf(node, input, constant)
+  if (node.opType === 'MatMul') {
+    const found = use(1) ?? use(0)
+    return found && [found]
+  }
+  const inputs = family === 'recurrent' ? [weightInput, weightInput + 1] : [weightInput]
+  const uses = inputs.map(use).filter((found) => found !== undefined)
+  return uses.length === inputs.length
+    ? uses
+    : stays('weight_not_constant', 'its weight is computed, not an initializer')
+}
+
+function useOf(node: Node, input: number, constant: ConstantOf): Use | undefined {
+  const name = node.inputs[input] ?? ''
+  const tensor = constant(name)
+  if (tensor === undefined) return undefined
+  const { dims } = tensor
+  const isLeft = node.opType === 'MatMul' && input === 0
+  const axis = isLeft
+    ? Math.max(dims.length - 1, 0)
+    : (layerWeight(node, dims.length)?.inChannelAxis ?? 0)
+  const groups = node.opType === 'ConvTranspose' ? intAttribute(node, 'group', 1) : 1
+  const run = Math.max(1, Math.floor((dims[axis] ?? 1) / groups))
+  return { node, name, tensor, summed: { dims, axis, run } }
+}
