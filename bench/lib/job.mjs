@@ -11,7 +11,7 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { onnxRuntime, stageFunctions } from '../../services/worker/dist/packed/stages.js'
+import { onnxRuntime, runStage } from '../../services/worker/dist/packed/stages.js'
 
 export const JOB_SCRIPT = fileURLToPath(import.meta.url)
 
@@ -40,7 +40,7 @@ export async function writeJobInputs({ model, calibration, folder }) {
 async function inspected(kind, { role, path, folder }) {
   const workDir = join(folder, kind)
   mkdirSync(workDir)
-  const { outputs, metrics } = await stageFunctions[kind]({
+  const { outputs, metrics } = await runStage(kind, {
     ...context(1, workDir),
     inputs: [{ role, path, sha256: '' }],
     params: {},
@@ -69,7 +69,7 @@ export async function runJob({ known, plan, out, threads, finished = new Map(), 
       const key = JSON.stringify([stage.kind, stage.params, inputs.map(({ sha256 }) => sha256)])
       const result =
         finished.get(key) ??
-        (await stageFunctions[stage.kind]({
+        (await runStage(stage.kind, {
           ...context(Number(threads), workDir),
           inputs,
           params: stage.params,

@@ -24,5 +24,9 @@ export const errors = defineErrors({
     fault: 'model',
     title: 'The model cannot be run',
   },
+  stage_input_unknown: {
+    kind: 'internal',
+    title: 'A stage was started with an input it does not take',
+  },
   stage_input_missing: { kind: 'internal', title: 'A stage was started without one of its inputs' },
 })

@@ -3,12 +3,13 @@ export { errors as compressionErrors } from './errors.js'
 export type { KnownDataset, KnownModel } from './plan/check-datasets.js'
 export type { ModelDescription, ValueSummary } from './plan/model-description.js'
 export { type PlanInputs, planJob } from './plan/plan-job.js'
-export {
-  STAGE_KINDS,
-  type StageContext,
-  type StageFunction,
-  type StageInput,
-  type StageKind,
-  type StageOutput,
-  type StageResult,
+export type {
+  StageContext,
+  StageFunction,
+  StageInput,
+  StageOutput,
+  StageParams,
+  StageResult,
+  StageSetting,
 } from './stages/stage.js'
+export { isStageKind, STAGE_KINDS, STAGE_TABLE, type StageKind } from './stages/stage-table.js'

@@ -1,5 +1,5 @@
 export { errors as recipeErrors, type RequestFault } from './errors.js'
-export { isRecord, type Json, type JsonObject } from './json.js'
+export { isRecord, type Json, type JsonObject, toJsonObject } from './json.js'
 export type { ParameterSpec, ParameterTable, StepSpec } from './language/parameter.js'
 export {
   dropOf,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { type KnownDataset, type KnownModel, planJob } from '@pare/compression'
+import { type KnownDataset, type KnownModel, planJob, STAGE_TABLE } from '@pare/compression'
 import { parseJobRequest } from '@pare/recipe'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -99,7 +99,10 @@ describe('the packed engine', () => {
   }, 180_000)
 
   it('names the sources in the stack of an unexpected error', async () => {
-    const end = await run({ kind: 'report', files: { model: MODEL, evaluation: MODEL } })
+    const roles = Object.keys(STAGE_TABLE.quantize_static.inputs)
+    const files = Object.fromEntries(roles.map((role) => [role, MODEL]))
+    // Its statistics are no JSON.
+    const end = await run({ kind: 'quantize_static', files })
     expect(end).toMatchObject({ end: 'failed', error: { code: 'stage_failed_unexpectedly' } })
     const { stderr } = end as Extract<EngineEnd, { end: 'failed' }>
     expect(stderr).toMatch(/at .*packages\/compression\/src\/stages\/\w[\w-]*\.ts:\d+:\d+/)

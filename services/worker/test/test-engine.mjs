@@ -5,7 +5,6 @@ import { link, readFile, symlink, writeFile } from 'node:fs/promises'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { STAGE_KINDS } from '@pare/compression'
 import { defineErrors } from '@pare/errors'
 
 import { runEngine } from '../dist/engine/run-engine.js'
@@ -129,10 +128,8 @@ function output(path, { params }) {
   }
 }
 
-const act = (context) => actions[context.params.action ?? 'write'](context)
-
 runEngine({
-  stageFunctions: Object.fromEntries(STAGE_KINDS.map((kind) => [kind, act])),
+  runStage: (_kind, context) => actions[context.params.action ?? 'write'](context),
   runtime: {
     name: 'none',
     version: '0',

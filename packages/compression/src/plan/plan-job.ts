@@ -15,7 +15,7 @@ import {
 } from '@pare/recipe'
 
 import { ENGINE_VERSION } from '../engine-version.js'
-import type { StageKind } from '../stages/stage.js'
+import type { StageKind } from '../stages/stage-table.js'
 import { checkDatasetFits, type KnownDataset, type KnownModel } from './check-datasets.js'
 import { checkStep } from './check-steps.js'
 import { chooseMetric } from './choose-metric.js'
@@ -188,7 +188,6 @@ class PlanBuilder {
       this.#original('original'),
       { role: 'prepared', from: { stage: 'prepare', role: 'model' } },
       { role: 'result', from: { stage: this.resultStage, role: 'model' } },
-      { role: 'decisions', from: { stage: this.resultStage, role: 'decisions' } },
       data,
     ])
     this.#add('report', this.#reported(metric), [

@@ -5,7 +5,7 @@ import type { Diagnostic } from '@pare/graph'
 import type { JsonObject } from '@pare/recipe'
 
 import { ENGINE_VERSION } from '../engine-version.js'
-import type { StageInput } from '../stages/stage.js'
+import type { StageInput, StageParams } from '../stages/stage.js'
 import { layerRows } from './layer-rows.js'
 import { leftOut } from './left-out.js'
 import { rangeRows } from './range-rows.js'
@@ -28,7 +28,7 @@ export interface Decisions {
 }
 
 export interface ReportInput {
-  readonly params: JsonObject
+  readonly params: StageParams<'report'>
   readonly seed: number
   readonly inputs: readonly StageInput[]
   readonly evaluation: EvaluationResult
@@ -49,8 +49,8 @@ export function buildReport(input: ReportInput): Report {
     version: REPORT_VERSION,
     summary: summarize(evaluation, constraints),
     constraints,
-    recipe: params['recipe'] ?? null,
-    target: params['target'] ?? null,
+    recipe: params.recipe,
+    target: params.target,
     evaluation: measured,
     layers: rows,
     op_types,
@@ -66,10 +66,10 @@ export function buildReport(input: ReportInput): Report {
 }
 
 function checkConstraints(
-  { constraints }: JsonObject,
+  { constraints }: StageParams<'report'>,
   { primary }: EvaluationResult,
 ): readonly ConstraintCheck[] {
-  const limit = (constraints as { readonly max_drop?: number } | undefined)?.max_drop
+  const limit = constraints.max_drop
   if (limit === undefined) return []
   const met = primary.drop !== null && primary.drop <= limit
   return [{ name: 'max_drop', limit, measured: primary.drop, met }]

@@ -2,7 +2,7 @@ import type { CoarseHistogram, DataQuality } from '@pare/calibration'
 import type { EvaluationResult, OpTypeRow } from '@pare/evaluation'
 import type { Diagnostic } from '@pare/graph'
 import type { LayerSensitivity, TriedCandidate } from '@pare/quantization'
-import type { Json, JsonObject } from '@pare/recipe'
+import type { JobRequest, JsonObject, Recipe } from '@pare/recipe'
 
 export const REPORT_VERSION = 1
 
@@ -12,8 +12,8 @@ export interface Report {
   readonly summary: Summary
   /** Every constraint of the job with the value that was measured. */
   readonly constraints: readonly ConstraintCheck[]
-  readonly recipe: Json
-  readonly target: Json
+  readonly recipe: Recipe
+  readonly target: JobRequest['target']
   readonly evaluation: Omit<EvaluationResult, 'op_types'>
   /** One row per node that could have been changed: what was decided, and why. */
   readonly layers: readonly LayerRow[]

@@ -1,13 +1,13 @@
 // All that a job's result depends on, in one place.
 import type { EvaluationResult } from '@pare/evaluation'
-import type { Json, JsonObject } from '@pare/recipe'
+import { type JsonObject, toJsonObject } from '@pare/recipe'
 
 import { ENGINE_VERSION } from '../engine-version.js'
-import type { StageInput } from '../stages/stage.js'
+import type { StageInput, StageParams } from '../stages/stage.js'
 import type { Reproduce } from './report.js'
 
 export interface ReproduceInput {
-  readonly params: JsonObject
+  readonly params: StageParams<'report'>
   readonly seed: number
   readonly inputs: readonly StageInput[]
   readonly environment: EvaluationResult['environment']
@@ -15,11 +15,10 @@ export interface ReproduceInput {
 
 export function reproduce({ params, seed, inputs, environment }: ReproduceInput): Reproduce {
   const hashes = new Map(inputs.map(({ role, sha256 }) => [role, sha256]))
-  const datasets = (params['datasets'] ?? {}) as Readonly<Record<string, string>>
   const { cpu, runtime, device, threads } = environment
   return {
     request: requestOf(params, seed),
-    inputs: { model: hashes.get('original') ?? '', ...datasets },
+    inputs: { model: hashes.get('original') ?? '', ...params.datasets },
     outputs: { model: hashes.get('result') ?? '' },
     seed,
     engine_version: ENGINE_VERSION,
@@ -30,9 +29,8 @@ export function reproduce({ params, seed, inputs, environment }: ReproduceInput)
   }
 }
 
-function requestOf(params: JsonObject, seed: number): JsonObject {
-  const { recipe = null, constraints = {}, target = {}, metric = null, output } = params
-  const evaluation: Record<string, Json> = { metric }
-  if (output !== undefined) evaluation['output'] = output
-  return { recipe, constraints, target, evaluation, seed }
+function requestOf(params: StageParams<'report'>, seed: number): JsonObject {
+  const { recipe, constraints, target, metric, output } = params
+  const evaluation = { metric, ...(output === undefined ? {} : { output }) }
+  return toJsonObject({ recipe, constraints, target, evaluation, seed })
 }

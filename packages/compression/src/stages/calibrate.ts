@@ -1,16 +1,11 @@
-import { InputWatch, type StatisticsKind } from '@pare/calibration'
+import { InputWatch } from '@pare/calibration'
 import { calibrateModel } from '@pare/quantization'
-import type { StepOf } from '@pare/recipe'
 
 import { calibrationReader } from './calibration-batches.js'
 import { assessDataQuality, watchedOnce } from './data-quality.js'
 import { runningModel } from './running-model.js'
-import type { StageContext, StageResult } from './stage.js'
+import type { StageFunction } from './stage.js'
 import { readModel, writeJson } from './stage-files.js'
-
-type Params = Pick<StepOf<'quantize_static'>['calibration'], 'samples' | 'stop_below_drift'> & {
-  readonly kind: StatisticsKind
-}
 
 /**
  * Runs the prepared model over the data and records the range of every value that could be
@@ -22,8 +17,8 @@ type Params = Pick<StepOf<'quantize_static'>['calibration'], 'samples' | 'stop_b
  * `kind`, and `samples` and `stop_below_drift` as the step's. Outputs `statistics`, and
  * `data_quality`: what there is to say about the data.
  */
-export async function calibrate(context: StageContext): Promise<StageResult> {
-  const { kind, samples, stop_below_drift: stopBelowDrift } = context.params as unknown as Params
+export const run: StageFunction<'calibrate'> = async (context) => {
+  const { kind, samples, stop_below_drift: stopBelowDrift } = context.params
   const { model } = await runningModel(context, await readModel(context, 'model'), { samples })
   const inputs = new InputWatch()
   let total = samples

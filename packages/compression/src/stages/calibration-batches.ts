@@ -3,13 +3,12 @@ import type { Batch, RememberReads } from '@pare/datasets'
 import type { Model } from '@pare/graph'
 import type { CalibrateModelOptions } from '@pare/quantization'
 
-import type { StageContext } from './stage.js'
+import type { StageSetting } from './stage.js'
 import { batchesFor, openStageData } from './stage-data.js'
 
 export interface CalibrationPart {
   readonly model: Model
   readonly samples: number
-  readonly role?: string
   /** Where the model does not insist on another; default the fastest. */
   readonly batchSize?: number
   /** Of the data set that is read. */
@@ -20,15 +19,15 @@ export interface CalibrationPart {
  * Hands the first `samples` of the input `calibration` (or `role`) to `use`, in batches, with the number there
  * really are.
  */
-export async function withCalibrationBatches<Result>(
-  context: StageContext,
+export async function withCalibrationBatches<Result, Role extends string = never>(
+  context: StageSetting<Role | 'calibration'>,
   {
     model,
     samples,
     role = 'calibration',
     batchSize = calibrationBatchSize(model),
     remember,
-  }: CalibrationPart,
+  }: CalibrationPart & { readonly role?: NoInfer<Role> | 'calibration' },
   use: (batches: AsyncIterable<Batch>, samples: number) => Promise<Result>,
 ): Promise<Result> {
   const { dataset, close } = await openStageData(context, role, { remember })
@@ -42,7 +41,7 @@ export async function withCalibrationBatches<Result>(
 
 /** The same for `calibrateModel`; `onPass` is told of each reading and may put something in between. */
 export function calibrationReader(
-  context: StageContext,
+  context: StageSetting<'calibration'>,
   part: CalibrationPart,
   onPass: (batches: AsyncIterable<Batch>, samples: number) => AsyncIterable<Batch> = (all) => all,
 ): CalibrateModelOptions['read'] {

@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { calibrationReader } from './calibration-batches.js'
 import { calibrationSource } from './calibration-source.js'
 import { optimizeWith } from './optimize-model.js'
-import type { StageContext } from './stage.js'
+import type { StageSetting } from './stage.js'
 
 const random = createRandom(3)
 const normals = (count: number) => Float32Array.from({ length: count }, () => random.normal())
@@ -37,7 +37,7 @@ function network(): Model {
     .build()
 }
 
-let context: StageContext
+let context: StageSetting<'calibration'>
 
 beforeAll(async () => {
   const workDir = await mkdtemp(join(tmpdir(), 'pare-source-'))

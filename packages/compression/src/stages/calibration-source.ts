@@ -3,7 +3,7 @@ import type { RememberReads } from '@pare/datasets'
 import type { Model } from '@pare/graph'
 import { type DataSource, takesSingleSamples } from '@pare/quantization'
 
-import type { StageContext } from './stage.js'
+import type { StageSetting } from './stage.js'
 import { batchesFor, openStageData } from './stage-data.js'
 
 export interface CalibrationSourcePart {
@@ -16,7 +16,7 @@ export interface CalibrationSourcePart {
  * The first `samples` of the input `calibration`, as often as an algorithm wants to look at them.
  */
 export function calibrationSource(
-  context: StageContext,
+  context: StageSetting<'calibration'>,
   { model, samples, remember }: CalibrationSourcePart,
 ): DataSource {
   const batchSize = takesSingleSamples(model) ? 1 : calibrationBatchSize(model)

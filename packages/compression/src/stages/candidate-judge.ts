@@ -2,26 +2,15 @@ import { judgePrimary } from '@pare/evaluation'
 import type { Model } from '@pare/graph'
 import { encodeModel } from '@pare/onnx'
 import type { Verdict } from '@pare/quantization'
-import type { Metric } from '@pare/recipe'
 
-import type { StageContext } from './stage.js'
+import type { StageSetting } from './stage.js'
 import { openStageData } from './stage-data.js'
 import { readStoredModel } from './stage-files.js'
-
-/** How a job judges: as its `evaluate` stage will, so that both come to the same figure. */
-export interface Judging {
-  readonly metric: Metric
-  readonly output?: string
-  /** Name of the labels array. */
-  readonly labels?: string
-  readonly threads: number
-  readonly device: 'cpu' | 'cuda'
-  readonly max_drop: number
-}
+import type { Judging } from './stage-table.js'
 
 /** Judges candidates on the input `data`, beside the input `original`. */
 export function candidateJudge(
-  context: StageContext,
+  context: StageSetting<'original' | 'data'>,
   { metric, output, labels, threads, device, max_drop: limit }: Judging,
 ): (candidate: Model) => Promise<Verdict> {
   return async (candidate) => {

@@ -5,10 +5,9 @@ import {
   FLOAT16_BLOCKED_OPS,
   readBackFloat16,
 } from '@pare/quantization'
-import type { StepOf } from '@pare/recipe'
 
 import { optimizeWith } from './optimize-model.js'
-import type { StageContext, StageResult } from './stage.js'
+import type { StageContext, StageFunction, StageParams } from './stage.js'
 import {
   putAside,
   readModel,
@@ -17,8 +16,6 @@ import {
   writeJson,
   writeModel,
 } from './stage-files.js'
-
-type Params = Omit<StepOf<'convert_float16'>, 'type'>
 
 /** Conv, Gemm, Softmax and many others know bfloat16 from here on. */
 const BFLOAT16_OPSET = 22
@@ -29,8 +26,8 @@ const BFLOAT16_OPSET = 22
  *
  * Inputs `model`, `shapes`; params as the step's. Outputs `model`, `decisions`.
  */
-export async function convertFloat16(context: StageContext): Promise<StageResult> {
-  const params = context.params as unknown as Params
+export const run: StageFunction<'convert_float16'> = async (context) => {
+  const { params } = context
   const converted = await convertInput(context, params)
   releaseMemory()
   const readBack = await readBackFloat16(converted, params.float_type, optimizeWith(context))
@@ -48,7 +45,10 @@ export async function convertFloat16(context: StageContext): Promise<StageResult
   }
 }
 
-async function convertInput(context: StageContext, params: Params): Promise<ConvertFloat16Result> {
+async function convertInput(
+  context: StageContext<'convert_float16'>,
+  params: StageParams<'convert_float16'>,
+): Promise<ConvertFloat16Result> {
   const { float_type: type } = params
   const shapes = await readShapes(context)
   const prepared = await readModel(context, 'model')

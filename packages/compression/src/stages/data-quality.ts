@@ -15,7 +15,7 @@ import type { Batch } from '@pare/datasets'
 import { definedValues, type Model } from '@pare/graph'
 
 import { withCalibrationBatches } from './calibration-batches.js'
-import type { StageContext } from './stage.js'
+import type { StageSetting } from './stage.js'
 
 /** Enough to see whether a channel moves at all. */
 const DEAD_CHANNEL_SAMPLES = 64
@@ -32,7 +32,7 @@ export interface Calibrated {
 
 /** Runs the model on a few samples more, of the calibration data and of the input `validation`. */
 export async function assessDataQuality(
-  context: StageContext,
+  context: StageSetting<'calibration' | 'validation'>,
   calibrated: Calibrated,
 ): Promise<DataQuality> {
   const { model } = calibrated
@@ -65,7 +65,7 @@ function deadChannelBatch(inputs: InputWatch): number {
 }
 
 async function driftToValidation(
-  context: StageContext,
+  context: StageSetting<'calibration' | 'validation'>,
   { model, inputs, statistics }: Calibrated,
 ): Promise<readonly DataDiagnostic[]> {
   const [calibration, validation] = ['calibration', 'validation'].map(
@@ -73,7 +73,7 @@ async function driftToValidation(
   )
   if (validation === undefined || validation === calibration) return []
   const watch = new InputWatch()
-  const data = { model, role: 'validation' }
+  const data = { model, role: 'validation' as const }
   await withCalibrationBatches(context, { ...data, samples: DRIFT_SAMPLES }, async (batches) => {
     for await (const batch of batches) watch.add(batch)
   })

@@ -1,20 +1,11 @@
 import { evaluate as evaluateModels, type EvaluationProgress } from '@pare/evaluation'
 import { measureMemory } from '@pare/evaluation/node'
-import type { JsonObject, Metric, StageProgress } from '@pare/recipe'
+import { type StageProgress, toJsonObject } from '@pare/recipe'
 
-import type { StageContext, StageResult } from './stage.js'
+import type { StageFunction } from './stage.js'
 import { openStageData } from './stage-data.js'
 import { inputOf, readStoredModel, releaseMemory, writeJson } from './stage-files.js'
 import { traceRuns } from './trace-runs.js'
-
-interface Params {
-  readonly metric: Metric
-  readonly output?: string
-  /** Name of the labels array. */
-  readonly labels?: string
-  readonly device: 'cpu' | 'cuda'
-  readonly threads: number
-}
 
 /**
  * Runs original and result on the same data, in fresh sessions with the target's options.
@@ -22,8 +13,8 @@ interface Params {
  * Inputs `original`, `prepared`, `result`, `data`; params see above. Output `evaluation`, an
  * EvaluationResult.
  */
-export async function evaluate(context: StageContext): Promise<StageResult> {
-  const { metric, output, labels, device, threads } = context.params as unknown as Params
+export const run: StageFunction<'evaluate'> = async (context) => {
+  const { metric, output, labels, device, threads } = context.params
   const { dataset, close } = await openStageData(context, 'data', { labels })
   try {
     const original = await readStoredModel(context, 'original')
@@ -57,7 +48,7 @@ export async function evaluate(context: StageContext): Promise<StageResult> {
         original: primary.original,
         result: primary.result,
         drop: primary.drop,
-        ...(ratios as unknown as JsonObject),
+        ...toJsonObject(ratios),
       },
     }
   } finally {

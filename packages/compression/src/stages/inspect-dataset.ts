@@ -2,9 +2,9 @@ import { join } from 'node:path'
 
 import { inspectDataset as inspect, normalizeDataset } from '@pare/datasets'
 import { createFile, openFile } from '@pare/datasets/node'
-import type { JsonObject } from '@pare/recipe'
+import { toJsonObject } from '@pare/recipe'
 
-import type { StageContext, StageResult } from './stage.js'
+import type { StageFunction } from './stage.js'
 import { inputOf } from './stage-files.js'
 
 /**
@@ -13,13 +13,13 @@ import { inputOf } from './stage-files.js'
  * Input `dataset`; params `labels?` (name of the labels array). Output `canonical`; the metrics are a
  * DatasetDescription.
  */
-export async function inspectDataset(context: StageContext): Promise<StageResult> {
+export const run: StageFunction<'inspect_dataset'> = async (context) => {
   const { labels } = context.params
   const upload = await openFile(inputOf(context, 'dataset').path)
   const path = join(context.workDir, 'dataset.npz')
   try {
     const description = await inspect(upload, {
-      ...(typeof labels === 'string' ? { labels } : {}),
+      ...(labels === undefined ? {} : { labels }),
       onProgress: (progress) => context.onProgress({ ...progress, unit: 'arrays' }),
     })
     const sink = await createFile(path)
@@ -27,7 +27,7 @@ export async function inspectDataset(context: StageContext): Promise<StageResult
     await sink.close()
     return {
       outputs: [{ role: 'canonical', path, mediaType: 'application/zip' }],
-      metrics: description as unknown as JsonObject,
+      metrics: toJsonObject(description),
     }
   } finally {
     await upload.close()

@@ -6,12 +6,12 @@ import { checkModel, type Model, walkGraphs, walkNodes } from '@pare/graph'
 import type { InferenceSession, ValueDescription } from '@pare/inference'
 import { type OpenedUpload, openUpload } from '@pare/onnx/bundle'
 import { sortTopologically } from '@pare/passes'
-import type { JsonObject } from '@pare/recipe'
+import { toJsonObject } from '@pare/recipe'
 import { elementCount } from '@pare/tensor'
 
 import type { ModelDescription, ValueSummary } from '../plan/model-description.js'
-import type { StageContext, StageOutput, StageResult } from './stage.js'
-import { inputOf, runnable, RUNS_ONCE, writeModel } from './stage-files.js'
+import type { StageContext, StageFunction, StageOutput } from './stage.js'
+import { inputOf, runnable, RUNS_ONCE, writeModelAs } from './stage-files.js'
 import { trialRun } from './trial-run.js'
 
 /**
@@ -22,7 +22,7 @@ import { trialRun } from './trial-run.js'
  * Input `model`: .onnx, or a .zip of one .onnx with its external data. Output `canonical`, a file as
  * `writeModel` makes it; the metrics are a ModelDescription.
  */
-export async function inspectModel(context: StageContext): Promise<StageResult> {
+export const run: StageFunction<'inspect_model'> = async (context) => {
   const directory = join(context.workDir, 'upload')
   await mkdir(directory)
   const upload = await openUpload({ path: inputOf(context, 'model').path, directory })
@@ -40,14 +40,17 @@ export async function inspectModel(context: StageContext): Promise<StageResult> 
     trial_run: await trialRun(session, context.seed),
   } satisfies ModelDescription
   await session.release()
-  return { outputs: [output], metrics: description as unknown as JsonObject }
+  return { outputs: [output], metrics: toJsonObject(description) }
 }
 
-function writeCanonical(context: StageContext, { model, close }: OpenedUpload): StageOutput {
+function writeCanonical(
+  context: StageContext<'inspect_model'>,
+  { model, close }: OpenedUpload,
+): StageOutput<'canonical'> {
   try {
     const ordered = inOrder(model)
     checkModel(ordered)
-    return writeModel(context, ordered, 'canonical')
+    return writeModelAs('canonical', context, ordered)
   } finally {
     close()
   }

@@ -18,8 +18,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import type { KnownDataset, KnownModel } from '../plan/check-datasets.js'
 import { planJob } from '../plan/plan-job.js'
-import { stageFunctions } from './index.js'
-import type { StageKind, StageResult } from './stage.js'
+import { runStage as runStageOf } from './run-stage.js'
+import type { StageResult } from './stage.js'
+import type { StageKind } from './stage-table.js'
 
 const WIDTH = 64
 const SAMPLES = 24
@@ -60,7 +61,7 @@ async function runStage(
   { params = {}, limit }: { readonly params?: JsonObject; readonly limit: number },
 ): Promise<StageResult> {
   const workDir = await mkdtemp(join(root, `${kind}-`))
-  return stageFunctions[kind]({
+  return runStageOf(kind, {
     inputs: Object.entries(paths).map(([role, path]) => ({ role, path, sha256: role })),
     ...{ params, workDir, seed: 0, threads: 1, device: 'cpu', maxOnnxBytes: limit },
     runtime: withSessionDefaults(onnxRuntime(), { externalDataFolder: workDir }),

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 import type { Optimize } from '@pare/quantization'
 
-import type { StageContext } from './stage.js'
+import type { StageSetting } from './stage.js'
 import { RUNS_ONCE } from './stage-files.js'
 
 const WEIGHTS_NAME = 'optimized.bin'
@@ -18,7 +18,7 @@ export const OPTIMIZED_WITHOUT_WEIGHTS = {
 }
 
 /** Lets onnxruntime optimize a model and reads what it made of it. */
-export function optimizeWith(context: StageContext): Optimize {
+export function optimizeWith(context: StageSetting): Optimize {
   const path = join(context.workDir, 'optimized.onnx')
   return async (model) => {
     const session = await context.runtime.createSession(model, {

@@ -2,24 +2,19 @@ import type { Model } from '@pare/graph'
 import { prepareModel, type Tensors } from '@pare/passes'
 
 import { judgeBatch } from './running-model.js'
-import type { StageContext, StageResult } from './stage.js'
+import type { StageContext, StageFunction } from './stage.js'
 import { bindDataset, openStageData } from './stage-data.js'
 import { openOnce, readModel, writeJson, writeModel } from './stage-files.js'
-
-interface Params {
-  /** A float16 model stays one, for steps that store weights and do not compute in integers. */
-  readonly keep_float16?: boolean
-}
 
 /**
  * Brings the model into the form that compression starts from; shapes are learned from a run on
  * real data. Says in `batch` whether a model of one sample at a time may run over data in batches.
  *
- * Inputs `model`, `sample` (a dataset); params see above. Outputs `model`, `shapes`, `batch`,
+ * Inputs `model`, `sample` (a dataset); params as the catalogue's. Outputs `model`, `shapes`, `batch`,
  * `decisions`.
  */
-export async function prepare(context: StageContext): Promise<StageResult> {
-  const { keep_float16: keepFloat16 = false } = context.params as Params
+export const run: StageFunction<'prepare'> = async (context) => {
+  const { keep_float16: keepFloat16 = false } = context.params
   const model = await readModel(context, 'model')
   const prepared = await prepareModel(model, {
     widenFloat16: !keepFloat16,
@@ -43,7 +38,7 @@ export async function prepare(context: StageContext): Promise<StageResult> {
 }
 
 /** One sample, or one batch of the size that the model insists on. */
-async function sampleFeeds(context: StageContext, model: Model): Promise<Tensors> {
+async function sampleFeeds(context: StageContext<'prepare'>, model: Model): Promise<Tensors> {
   const { dataset, close } = await openStageData(context, 'sample')
   try {
     const { inputs, fixedBatchSize } = bindDataset(dataset, model)

@@ -1,18 +1,15 @@
-import { quantizeDynamic as quantize, type TargetIsa } from '@pare/quantization'
-import type { StepOf } from '@pare/recipe'
+import { quantizeDynamic as quantize } from '@pare/quantization'
 
-import type { StageContext, StageResult } from './stage.js'
+import type { StageFunction } from './stage.js'
 import { readModel, writeJson, writeModel } from './stage-files.js'
-
-type Params = Omit<StepOf<'quantize_dynamic'>, 'type'> & { readonly isa: TargetIsa }
 
 /**
  * Quantizes weights to integers; activations follow at run time.
  *
  * Input `model`; params as the step's, with `isa`. Outputs `model`, `decisions`.
  */
-export async function quantizeDynamic(context: StageContext): Promise<StageResult> {
-  const params = context.params as unknown as Params
+export const run: StageFunction<'quantize_dynamic'> = async (context) => {
+  const { params } = context
   const { op_types_to_quantize: opTypes } = params
   const { model, layers, diagnostics } = quantize(await readModel(context, 'model'), {
     weightType: params.weight_type,

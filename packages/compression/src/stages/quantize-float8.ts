@@ -1,9 +1,8 @@
 import type { CalibrationStatistics } from '@pare/calibration'
 import type { Model } from '@pare/graph'
 import { calibratedRanges, quantizeFloat8 as quantize } from '@pare/quantization'
-import type { StepOf } from '@pare/recipe'
 
-import type { StageContext, StageResult } from './stage.js'
+import type { StageParams, StageResult, StageSetting } from './stage.js'
 import { writeJson, writeModel } from './stage-files.js'
 
 /**
@@ -11,7 +10,7 @@ import { writeJson, writeModel } from './stage-files.js'
  * of integers do not apply. Outputs `model`, `decisions`.
  */
 export async function quantizeFloat8(
-  context: StageContext,
+  context: StageSetting,
   model: Model,
   {
     statistics,
@@ -19,11 +18,11 @@ export async function quantizeFloat8(
   }: {
     readonly statistics: CalibrationStatistics
     readonly params: Pick<
-      StepOf<'quantize_static'>,
+      StageParams<'quantize_static'>,
       'per_channel' | 'nodes_to_exclude' | 'op_types_to_quantize'
     >
   },
-): Promise<StageResult> {
+): Promise<StageResult<'model' | 'decisions'>> {
   const { op_types_to_quantize: opTypes } = params
   const {
     model: quantized,

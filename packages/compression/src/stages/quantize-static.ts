@@ -10,24 +10,20 @@ import {
   type RecalibratedPart,
   searchStatic,
   type SearchStaticInput,
-  type TargetIsa,
 } from '@pare/quantization'
-import { type IntegerStep, isInteger, type JsonObject, type StepOf } from '@pare/recipe'
+import { type IntegerStep, isInteger } from '@pare/recipe'
 
 import { type CalibrationPart, calibrationReader } from './calibration-batches.js'
 import { calibrationSource } from './calibration-source.js'
-import { candidateJudge, type Judging } from './candidate-judge.js'
+import { candidateJudge } from './candidate-judge.js'
 import { optimizeWith } from './optimize-model.js'
 import { quantizeFloat8 } from './quantize-float8.js'
 import { runningModel } from './running-model.js'
-import type { StageContext, StageResult } from './stage.js'
-import { readJsonInput, readModel, readShapes, writeJson, writeModel } from './stage-files.js'
+import type { StageContext, StageFunction, StageParams } from './stage.js'
+import { inputOf, readJson, readModel, readShapes, writeJson, writeModel } from './stage-files.js'
 
-type Params = Omit<StepOf<'quantize_static'>, 'type'> & {
-  readonly isa: TargetIsa
-  /** Absent where the job sets no limit to the drop. */
-  readonly judging?: Judging
-}
+type Params = StageParams<'quantize_static'>
+type Context = StageContext<'quantize_static'>
 
 /** Of calibration data, which every candidate is run on. */
 const REMEMBERED_BYTES = 32 << 20
@@ -43,9 +39,9 @@ type IntegerParams = IntegerStep<Params>
  * Inputs `model`, `shapes`, `batch`, `statistics`, `calibration`, and to judge `original` and `data`;
  * params as the step's, with `isa` and `judging`. Outputs `model`, `decisions`.
  */
-export async function quantizeStatic(context: StageContext): Promise<StageResult> {
-  const params = context.params as unknown as Params
-  const statistics = parseStatistics(await readJsonInput(context, 'statistics'))
+export const run: StageFunction<'quantize_static'> = async (context) => {
+  const { params } = context
+  const statistics = parseStatistics(await readJson<unknown>(inputOf(context, 'statistics')))
   const prepared = await readModel(context, 'model')
   if (!isInteger(params)) return quantizeFloat8(context, prepared, { statistics, params })
   const { samples } = params.calibration
@@ -89,12 +85,12 @@ export async function quantizeStatic(context: StageContext): Promise<StageResult
       layers_float: layers.length - integers.length,
       read_back_rounds: rounds,
       candidates: tried.length,
-    } satisfies JsonObject,
+    },
   }
 }
 
 function judgeOf(
-  context: StageContext,
+  context: Context,
   { judging }: IntegerParams,
   restore: (candidate: Model) => Model,
 ): Pick<SearchStaticInput, 'judge'> {
@@ -111,7 +107,7 @@ function chooseRanges(params: Params, statistics: CalibrationStatistics): Calibr
 
 /** Ranges of a changed model, by the same method. */
 async function recalibrate(
-  context: StageContext,
+  context: Context,
   params: Params,
   { only, ...part }: CalibrationPart & Pick<RecalibratedPart, 'only'>,
 ): Promise<CalibrationStatistics> {

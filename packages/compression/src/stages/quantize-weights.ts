@@ -8,13 +8,12 @@ import {
   quantizeWeights as quantize,
   type QuantizeWeightsOptions,
 } from '@pare/quantization'
-import type { StepOf } from '@pare/recipe'
 
 import { withCalibrationBatches } from './calibration-batches.js'
-import type { StageContext, StageResult } from './stage.js'
+import type { StageContext, StageFunction, StageParams } from './stage.js'
 import { readModel, readShapes, writeJson, writeModel } from './stage-files.js'
 
-type Params = Omit<StepOf<'quantize_weights'>, 'type'>
+type Params = StageParams<'quantize_weights'>
 
 /**
  * Quantizes weights alone. `gptq` and `awq` first run the model over the calibration data, for the
@@ -23,8 +22,8 @@ type Params = Omit<StepOf<'quantize_weights'>, 'type'>
  * Inputs `model`, `shapes`, and `calibration` for gptq and awq; params as the step's. Outputs
  * `model`, `decisions`.
  */
-export async function quantizeWeights(context: StageContext): Promise<StageResult> {
-  const params = context.params as unknown as Params
+export const run: StageFunction<'quantize_weights'> = async (context) => {
+  const { params } = context
   const options = toOptions(params)
   const source = await readModel(context, 'model')
   const grams = await gramsFor(context, source, params)
@@ -43,7 +42,7 @@ export async function quantizeWeights(context: StageContext): Promise<StageResul
 }
 
 async function gramsFor(
-  context: StageContext,
+  context: StageContext<'quantize_weights'>,
   model: Model,
   params: Params,
 ): Promise<GramStatistics | undefined> {

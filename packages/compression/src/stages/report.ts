@@ -6,8 +6,8 @@ import { errors } from '../errors.js'
 import { buildReport, type Decisions } from '../report/build-report.js'
 import { renderReport } from '../report/html/render-report.js'
 import type { ConstraintCheck, Report } from '../report/report.js'
-import type { StageContext, StageResult } from './stage.js'
-import { readJsonInput, writeJson, writeOutput } from './stage-files.js'
+import type { StageContext, StageFunction } from './stage.js'
+import { hasInput, inputOf, readJson, writeJson, writeOutput } from './stage-files.js'
 
 /**
  * Gathers what the other stages found and judges the constraints.
@@ -17,7 +17,7 @@ import { readJsonInput, writeJson, writeOutput } from './stage-files.js'
  * `datasets` (their hashes by role). Outputs `report`, and `page`, the same for people to read; fails
  * the job with `constraint_unmet`, keeping the result, when a constraint does not hold.
  */
-export async function report(context: StageContext): Promise<StageResult> {
+export const run: StageFunction<'report'> = async (context) => {
   const document = await readReport(context)
   const unmet = document.constraints.filter(({ met }) => !met)
   return {
@@ -27,24 +27,30 @@ export async function report(context: StageContext): Promise<StageResult> {
   }
 }
 
-async function readReport(context: StageContext): Promise<Report> {
+async function readReport(context: StageContext<'report'>): Promise<Report> {
   const { params, seed, inputs } = context
-  const optional = async <Value>(role: string): Promise<Value | undefined> =>
-    inputs.some((input) => input.role === role) ? readJsonInput<Value>(context, role) : undefined
-  const statistics = await optional('statistics')
-  const dataQuality = await optional<DataQuality>('data_quality')
+  const statistics = hasInput(context, 'statistics')
+    ? parseStatistics(await readJson(inputOf(context, 'statistics')))
+    : undefined
+  const dataQuality = hasInput(context, 'data_quality')
+    ? await readJson<DataQuality>(inputOf(context, 'data_quality'))
+    : undefined
   return buildReport({
     ...{ params, seed, inputs },
-    evaluation: await readJsonInput<EvaluationResult>(context, 'evaluation'),
-    preparation: await readJsonInput<Decisions>(context, 'preparation'),
-    decisions: await readJsonInput<Decisions>(context, 'decisions'),
-    ...(statistics === undefined ? {} : { statistics: parseStatistics(statistics) }),
+    evaluation: await readJson<EvaluationResult>(inputOf(context, 'evaluation')),
+    preparation: await readJson<Decisions>(inputOf(context, 'preparation')),
+    decisions: await readJson<Decisions>(inputOf(context, 'decisions')),
+    ...(statistics === undefined ? {} : { statistics }),
     ...(dataQuality === undefined ? {} : { dataQuality }),
   })
 }
 
-function writePage(context: StageContext, document: Report) {
-  const output = { role: 'page', fileName: 'report.html', mediaType: 'text/html; charset=utf-8' }
+function writePage(context: StageContext<'report'>, document: Report) {
+  const output = {
+    role: 'page' as const,
+    fileName: 'report.html',
+    mediaType: 'text/html; charset=utf-8',
+  }
   return writeOutput(context, output, renderReport(document))
 }
 

@@ -17,7 +17,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import type { KnownDataset, KnownModel } from '../plan/check-datasets.js'
 import { planJob } from '../plan/plan-job.js'
-import type { StageKind, StageResult } from './stage.js'
+import type { StageResult } from './stage.js'
+import type { StageKind } from './stage-table.js'
 import { pathOf, StageRunner } from './testing.js'
 
 let root: string

@@ -12,9 +12,9 @@ import {
 import { byteLengthOf, elementCount, type Tensor } from '@pare/tensor'
 
 import { agree, areDistinct, differInFloats, samplesOf } from './compare-rows.js'
-import type { StageContext } from './stage.js'
-import { batchesFor, bindDataset, openStageData } from './stage-data.js'
-import { hasInput, openOnce, readJsonInput } from './stage-files.js'
+import type { StageSetting } from './stage.js'
+import { batchesFor, bindDataset, openDataFile, openStageData } from './stage-data.js'
+import { hasInput, inputOf, openOnce, readJson } from './stage-files.js'
 
 /** What `prepare` says in its output `batch`, and the stages that run over data read. */
 interface BatchVerdict {
@@ -47,7 +47,7 @@ const LOOKED_AT_SAMPLES = 48
  * Whatever stands against batches, an error of the runtime too, is a no.
  */
 export async function judgeBatch(
-  context: StageContext,
+  context: StageSetting<'sample'>,
   prepared: Pick<PreparedModel, 'model' | 'shapes'>,
 ): Promise<BatchVerdict> {
   const { model } = prepared
@@ -77,7 +77,7 @@ function weightBytes(model: Model): number {
   return tensorsOf(model).reduce((sum, tensor) => sum + bytesOf(tensor), 0)
 }
 
-async function isRowByRow(context: StageContext, model: Model): Promise<boolean> {
+async function isRowByRow(context: StageSetting<'sample'>, model: Model): Promise<boolean> {
   const { model: widened, modified } = widenBatch(COMPARED_SAMPLES).run(model)
   const samples = modified ? await distinctSamples(context, widened) : undefined
   if (samples === undefined) return false
@@ -93,7 +93,7 @@ async function isRowByRow(context: StageContext, model: Model): Promise<boolean>
 
 /** A few samples that differ, as one batch. */
 async function distinctSamples(
-  context: StageContext,
+  context: StageSetting<'sample'>,
   widened: Model,
 ): Promise<Tensors | undefined> {
   const { dataset, close } = await openStageData(context, 'sample')
@@ -109,7 +109,7 @@ async function distinctSamples(
 }
 
 async function withSession<Result>(
-  context: StageContext,
+  context: StageSetting,
   model: Model,
   use: (session: ModelSession) => Promise<Result>,
 ): Promise<Result> {
@@ -135,7 +135,7 @@ export interface RunningModel {
  * `samples` of the data nearly fill.
  */
 export async function runningModel(
-  context: StageContext,
+  context: StageSetting<'batch' | 'calibration'>,
   model: Model,
   { samples }: { readonly samples: number },
 ): Promise<RunningModel> {
@@ -156,9 +156,12 @@ function same<Value>(value: Value): Value {
 }
 
 /** The last sample fills up its batch; no more than an eighth of all rows shall be such. */
-async function batchSize(context: StageContext, samples: number): Promise<number> {
+async function batchSize(
+  context: StageSetting<'batch' | 'calibration'>,
+  samples: number,
+): Promise<number> {
   if (!hasInput(context, 'batch')) return 1
-  let { samples: size } = await readJsonInput<BatchVerdict>(context, 'batch')
+  let { samples: size } = await readJson<BatchVerdict>(inputOf(context, 'batch'))
   if (size === 1) return 1
   const { dataset, close } = await openStageData(context, 'calibration')
   await close()
@@ -167,10 +170,12 @@ async function batchSize(context: StageContext, samples: number): Promise<number
   return size
 }
 
+const DATA_ROLES: ReadonlySet<string> = new Set(['calibration', 'validation'])
+
 /** Not where samples are whole inputs, each with a batch dimension of its own. */
-async function takesData(context: StageContext, widened: Model): Promise<boolean> {
-  for (const role of ['calibration', 'validation'].filter((one) => hasInput(context, one))) {
-    const { dataset, close } = await openStageData(context, role)
+async function takesData({ inputs }: StageSetting, widened: Model): Promise<boolean> {
+  for (const input of inputs.filter(({ role }) => DATA_ROLES.has(role))) {
+    const { dataset, close } = await openDataFile(input)
     await close()
     try {
       bindDataset(dataset, widened)

@@ -10,7 +10,7 @@ import {
 import { openFile } from '@pare/datasets/node'
 import type { Model } from '@pare/graph'
 
-import type { StageContext } from './stage.js'
+import type { StageInput, StageSetting } from './stage.js'
 import { inputOf } from './stage-files.js'
 
 export interface StageData {
@@ -25,12 +25,19 @@ export interface OpenStageDataOptions {
   readonly remember?: RememberReads | undefined
 }
 
-export async function openStageData(
-  context: StageContext,
-  role: string,
+export async function openStageData<Role extends string>(
+  context: StageSetting<Role>,
+  role: NoInfer<Role>,
+  options: OpenStageDataOptions = {},
+): Promise<StageData> {
+  return openDataFile(inputOf(context, role), options)
+}
+
+export async function openDataFile(
+  { path }: StageInput,
   { labels, remember = (source) => source }: OpenStageDataOptions = {},
 ): Promise<StageData> {
-  const file = await openFile(inputOf(context, role).path)
+  const file = await openFile(path)
   try {
     const dataset = await openDataset(remember(file), labels === undefined ? {} : { labels })
     return { dataset, close: () => file.close() }

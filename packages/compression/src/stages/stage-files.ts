@@ -11,10 +11,13 @@ import type { OpenModel, ValueShape, ValueShapes } from '@pare/passes'
 import type { Tensor } from '@pare/tensor'
 
 import { errors } from '../errors.js'
-import type { StageContext, StageInput, StageOutput } from './stage.js'
+import type { StageInput, StageOutput, StageSetting } from './stage.js'
 
 /** @throws stage_input_missing */
-export function inputOf(context: StageContext, role: string): StageInput {
+export function inputOf<Role extends string>(
+  context: StageSetting<Role>,
+  role: NoInfer<Role>,
+): StageInput {
   const input = context.inputs.find((candidate) => candidate.role === role)
   if (input !== undefined) return input
   throw errors.stage_input_missing(`the stage was started without its input "${role}"`, {
@@ -22,22 +25,41 @@ export function inputOf(context: StageContext, role: string): StageInput {
   })
 }
 
-export function hasInput(context: StageContext, role: string): boolean {
+export function hasInput<Role extends string>(
+  context: StageSetting<Role>,
+  role: NoInfer<Role>,
+): boolean {
   return context.inputs.some((input) => input.role === role)
+}
+
+/** The inputs of a role of which there may be many, by their label, in the order of the plan. */
+export function inputsOf<Role extends string>(
+  context: StageSetting<Role>,
+  role: NoInfer<Role>,
+): ReadonlyMap<string, StageInput> {
+  const prefix = `${role}/`
+  const found = context.inputs.filter((input) => input.role.startsWith(prefix))
+  return new Map(found.map((input) => [input.role.slice(prefix.length), input]))
 }
 
 /**
  * The model of an input. The weights of a bundle stay in its file, which gets a name in the work
  * folder, where sessions of `context.runtime` find it; those of a large .onnx file are put there.
  */
-export async function readModel(context: StageContext, role: string): Promise<Model> {
+export async function readModel<Role extends string>(
+  context: StageSetting<Role>,
+  role: NoInfer<Role>,
+): Promise<Model> {
   const { path } = inputOf(context, role)
   if (isBundle(path)) return openModelFile(await enter(context, role)).model
   return putAside(context, openModelFile(path).model, role)
 }
 
 /** Gives an input another name, in the work folder; it may have it already. */
-async function enter(context: StageContext, role: string): Promise<string> {
+async function enter<Role extends string>(
+  context: StageSetting<Role>,
+  role: NoInfer<Role>,
+): Promise<string> {
   const path = join(context.workDir, `${role}.bundle`)
   await link(inputOf(context, role).path, path).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
@@ -46,7 +68,10 @@ async function enter(context: StageContext, role: string): Promise<string> {
 }
 
 /** The model of an input for an evaluation, which runs it and looks at the file as it is. */
-export async function readStoredModel(context: StageContext, role: string): Promise<ModelSource> {
+export async function readStoredModel<Role extends string>(
+  context: StageSetting<Role>,
+  role: NoInfer<Role>,
+): Promise<ModelSource> {
   const { path } = inputOf(context, role)
   if (isBundle(path)) {
     const { model, sizeBytes, read } = openModelFile(await enter(context, role))
@@ -60,7 +85,7 @@ export async function readStoredModel(context: StageContext, role: string): Prom
 /** Models beyond this are copied too dearly between a stage and the sessions that it opens. */
 const MAX_BYTES_IN_MEMORY = 256 << 20
 
-function maxBytesInMemory({ maxOnnxBytes = Infinity }: StageContext): number {
+function maxBytesInMemory({ maxOnnxBytes = Infinity }: StageSetting): number {
   return Math.min(MAX_BYTES_IN_MEMORY, maxOnnxBytes)
 }
 
@@ -68,7 +93,7 @@ function maxBytesInMemory({ maxOnnxBytes = Infinity }: StageContext): number {
  * The same model with its weights in the work folder, when they are many: where it is encoded for a
  * session they are not copied, and whoever lets go of the model given has its memory back.
  */
-export function putAside(context: StageContext, model: Model, name: string): Model {
+export function putAside(context: StageSetting, model: Model, name: string): Model {
   const bytesOf = ({ data }: Tensor) => (data.kind === 'bytes' ? data.bytes.length : 0)
   const inMemory = tensorsOf(model).reduce((sum, tensor) => sum + bytesOf(tensor), 0)
   if (inMemory <= maxBytesInMemory(context)) return model
@@ -84,22 +109,31 @@ export function releaseMemory(): void {
 }
 
 /** Reads a JSON input that an earlier stage wrote; its form is that stage's promise. */
-export async function readJsonInput<Value>(context: StageContext, role: string): Promise<Value> {
-  return JSON.parse(await readFile(inputOf(context, role).path, 'utf8')) as Value
+export async function readJson<Value>({ path }: StageInput): Promise<Value> {
+  return JSON.parse(await readFile(path, 'utf8')) as Value
 }
 
-export async function writeOutput(
-  context: StageContext,
-  output: { readonly role: string; readonly fileName: string; readonly mediaType: string },
+export async function writeOutput<Role extends string>(
+  context: StageSetting,
+  output: { readonly role: Role; readonly fileName: string; readonly mediaType: string },
   content: Uint8Array | string | Iterable<Uint8Array>,
-): Promise<StageOutput> {
+): Promise<StageOutput<Role>> {
   const path = join(context.workDir, output.fileName)
   await writeFile(path, content, { flag: 'wx' })
   return { role: output.role, path, mediaType: output.mediaType }
 }
 
 /** Writes the model as an .onnx file, or as a bundle when it is too large for one. */
-export function writeModel(context: StageContext, model: Model, role = 'model'): StageOutput {
+export function writeModel(context: StageSetting, model: Model): StageOutput<'model'> {
+  return writeModelAs('model', context, model)
+}
+
+/** The same under another role. */
+export function writeModelAs<const Role extends string>(
+  role: Role,
+  context: StageSetting,
+  model: Model,
+): StageOutput<Role> {
   const { maxOnnxBytes } = context
   const plan = planModelFile(model, maxOnnxBytes === undefined ? {} : { maxOnnxBytes })
   const { extension, mediaType } = MODEL_FORMATS[plan.format]
@@ -117,7 +151,7 @@ const MODEL_FORMATS = {
 export const RUNS_ONCE = { 'session.disable_prepacking': '1' }
 
 /** Sessions of the reference mode, for a few runs. */
-export function openOnce({ runtime, threads }: StageContext): OpenModel {
+export function openOnce({ runtime, threads }: StageSetting): OpenModel {
   return (model) =>
     runtime.createSession(encodeModel(model), {
       intraOpThreads: threads,
@@ -132,17 +166,19 @@ export function runnable({ path, mediaType }: StageOutput): Uint8Array | { reado
   return isArchive ? encodeModel(openModelFile(path).model) : { path }
 }
 
-export async function writeJson(
-  context: StageContext,
-  role: string,
+export async function writeJson<const Role extends string>(
+  context: StageSetting,
+  role: Role,
   value: unknown,
-): Promise<StageOutput> {
+): Promise<StageOutput<Role>> {
   const output = { role, fileName: `${role}.json`, mediaType: 'application/json' }
   return writeOutput(context, output, JSON.stringify(value))
 }
 
 /** Types and dimensions of the values of the prepared model, as `prepare` learned them. */
-export async function readShapes(context: StageContext): Promise<ValueShapes> {
-  const entries = await readJsonInput<readonly (readonly [string, ValueShape])[]>(context, 'shapes')
+export async function readShapes(context: StageSetting<'shapes'>): Promise<ValueShapes> {
+  const entries = await readJson<readonly (readonly [string, ValueShape])[]>(
+    inputOf(context, 'shapes'),
+  )
   return new Map(entries)
 }

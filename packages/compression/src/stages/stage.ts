@@ -8,20 +8,27 @@ import type { SerializedError } from '@pare/errors'
 import type { InferenceRuntime } from '@pare/inference'
 import type { JsonObject, StageProgress } from '@pare/recipe'
 
-export const STAGE_KINDS = [
-  'inspect_model',
-  'inspect_dataset',
-  'prepare',
-  'calibrate',
-  'quantize_static',
-  'quantize_dynamic',
-  'quantize_weights',
-  'convert_float16',
-  'evaluate',
-  'report',
-] as const
+import type { STAGE_TABLE, StageKind } from './stage-table.js'
 
-export type StageKind = (typeof STAGE_KINDS)[number]
+/** How often a stage takes an input of a role; `many` come as `role/label`, in the plan's order. */
+export type InputRule = 'one' | 'optional' | 'many'
+
+/** What a row of the catalogue says of a kind of stage, besides the type of its parameters. */
+export interface StageSpec {
+  readonly inputs: Readonly<Record<string, InputRule>>
+  /** Roles of the files it may write. */
+  readonly outputs: readonly string[]
+  /** Runs sessions on the device of the job's target: another device is another result. */
+  readonly usesDevice: boolean
+  readonly module: () => Promise<object>
+}
+
+type Row<Kind extends StageKind> = (typeof STAGE_TABLE)[Kind]
+
+export type StageParams<Kind extends StageKind> = NonNullable<Row<Kind>['params']>
+/** Roles of the inputs that a kind takes. */
+export type InputRole<Kind extends StageKind> = keyof Row<Kind>['inputs'] & string
+export type OutputRole<Kind extends StageKind> = Row<Kind>['outputs'][number]
 
 export interface StageInput {
   /** What the input is to the stage: `model`, `calibration`, `statistics`, … */
@@ -30,10 +37,11 @@ export interface StageInput {
   readonly sha256: string
 }
 
-/** What the engine process gives a stage. */
-export interface StageContext {
+/** What every stage is given, whatever its kind; `Role`: the inputs that may be asked for. */
+export interface StageSetting<Role extends string = never> {
   readonly inputs: readonly StageInput[]
-  readonly params: JsonObject
+  /** Never there: a type for the functions that read inputs by their role. */
+  readonly takes?: (role: Role) => void
   readonly seed: number
   /** Private folder for outputs and scratch files. */
   readonly workDir: string
@@ -47,18 +55,30 @@ export interface StageContext {
   readonly onProgress: (progress: StageProgress) => void
 }
 
-export interface StageOutput {
-  readonly role: string
+/** What the engine process gives a stage. */
+export interface StageContext<Kind extends StageKind> extends StageSetting<InputRole<Kind>> {
+  readonly params: StageParams<Kind>
+}
+
+export interface StageOutput<Role extends string = string> {
+  readonly role: Role
   /** A regular file inside `workDir`. */
   readonly path: string
   readonly mediaType: string
 }
 
-export interface StageResult {
-  readonly outputs: readonly StageOutput[]
+export interface StageResult<Role extends string = string> {
+  readonly outputs: readonly StageOutput<Role>[]
   readonly metrics: JsonObject
   /** The outputs stand and are kept, but the job has failed: a constraint was not met. */
   readonly failure?: SerializedError
 }
 
-export type StageFunction = (context: StageContext) => Promise<StageResult>
+export type StageFunction<Kind extends StageKind> = (
+  context: StageContext<Kind>,
+) => Promise<StageResult<OutputRole<Kind>>>
+
+/** The module of a kind. */
+export interface RunsStage<Kind extends StageKind> {
+  readonly run: StageFunction<Kind>
+}

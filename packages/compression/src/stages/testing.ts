@@ -7,8 +7,9 @@ import { type InferenceRuntime, withSessionDefaults } from '@pare/inference'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
 import type { JobPlan, JsonObject } from '@pare/recipe'
 
-import { stageFunctions } from './index.js'
-import type { StageKind, StageResult } from './stage.js'
+import { runStage } from './run-stage.js'
+import type { StageResult } from './stage.js'
+import type { StageKind } from './stage-table.js'
 
 /** Path of a file in `examples/`. */
 export function example(name: string): string {
@@ -39,7 +40,7 @@ export class StageRunner {
     params: JsonObject = {},
   ): Promise<StageResult> {
     const workDir = await mkdtemp(join(this.root, `${this.folders++}-`))
-    return stageFunctions[kind]({
+    return runStage(kind, {
       inputs: Object.entries(paths).map(([role, path]) => ({ role, path, sha256: role })),
       params,
       seed: 0,

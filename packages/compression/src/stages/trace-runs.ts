@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import type { Trace, TraceRuns } from '@pare/evaluation'
 
-import type { StageContext } from './stage.js'
+import type { StageSetting } from './stage.js'
 
 /** Large weights stay out of the file of the graph, which could not hold more than 2 GiB. */
 const WITHOUT_WEIGHTS = {
@@ -15,7 +15,7 @@ const WITHOUT_WEIGHTS = {
 /** More than this cannot be read at once; a loop with very many rounds writes so much. */
 const MAX_TRACE_BYTES = 128 << 20
 
-export function traceRuns({ runtime, workDir }: StageContext): TraceRuns {
+export function traceRuns({ runtime, workDir }: StageSetting): TraceRuns {
   return async (model, options, use) => {
     const folder = await mkdtemp(join(workDir, 'trace-'))
     try {

@@ -1,5 +1,7 @@
 // The entry of an engine process. Workers start it packed into one file (`scripts/pack-engine.mjs`).
 import { runEngine } from './run-engine.js'
-import { onnxRuntime, stageFunctions } from './stages.js'
+import { loadStages, onnxRuntime, runStage } from './stages.js'
 
-runEngine({ stageFunctions, runtime: onnxRuntime() })
+// Before an order comes: engines wait for one with everything loaded.
+await loadStages()
+runEngine({ runStage, runtime: onnxRuntime() })

@@ -1,10 +1,10 @@
 // What a worker and its engine process say to each other, and what the engine checks of it. The
 // worker's check of its engine, which handled somebody else's model and may say anything, is in
 // check-engine-message.ts: it needs a library that would take as long to load here as all the rest.
-import type { StageContext } from '@pare/compression'
+import type { StageOrder } from '@pare/compression/stages'
 import type { CodedError, SerializedError } from '@pare/errors'
 
-export type StartMessage = Omit<StageContext, 'runtime' | 'onProgress'> & {
+export type StartMessage = Omit<StageOrder, 'runtime' | 'onProgress' | 'takes'> & {
   readonly type: 'start'
   readonly kind: string
 }

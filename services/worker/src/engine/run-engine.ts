@@ -1,7 +1,8 @@
 // The life of an engine process: say that it is ready, take one order, do it, tell, wait for the end.
 import { Worker } from 'node:worker_threads'
 
-import type { StageFunction } from '@pare/compression'
+import type { StageResult } from '@pare/compression'
+import type { StageOrder } from '@pare/compression/stages'
 import { CodedError, coerceError } from '@pare/errors'
 import { availableDevices, type InferenceRuntime, withSessionDefaults } from '@pare/inference'
 
@@ -10,7 +11,8 @@ import { type FromEngine, isToEngine, type StartMessage, toFailure } from './pro
 import { sourceStack } from './source-stack.js'
 
 export interface EngineDeps {
-  readonly stageFunctions: Readonly<Record<string, StageFunction>>
+  /** @throws stage_kind_unknown, and what the stage throws */
+  readonly runStage: (kind: string, order: StageOrder) => Promise<StageResult>
   readonly runtime: InferenceRuntime
 }
 
@@ -52,13 +54,7 @@ async function serve(deps: EngineDeps, message: unknown): Promise<FromEngine> {
 
 async function runStage(deps: EngineDeps, start: StartMessage): Promise<FromEngine> {
   const { kind, inputs, params, seed, workDir, threads, device, maxOnnxBytes } = start
-  const run = deps.stageFunctions[kind]
-  if (run === undefined) {
-    throw workerErrors.stage_kind_unknown(`there is no stage of kind "${kind}"`, {
-      details: { kind },
-    })
-  }
-  const { outputs, metrics, failure } = await run({
+  const { outputs, metrics, failure } = await deps.runStage(kind, {
     ...{ inputs, params, seed, workDir, threads, device },
     ...(maxOnnxBytes === undefined ? {} : { maxOnnxBytes }),
     runtime: withSessionDefaults(deps.runtime, { externalDataFolder: workDir }),
@@ -72,7 +68,7 @@ async function runStage(deps: EngineDeps, start: StartMessage): Promise<FromEngi
   }
 }
 
-function progressReporter(): Parameters<StageFunction>[0]['onProgress'] {
+function progressReporter(): StageOrder['onProgress'] {
   let nextAt = 0
   return ({ done, total, unit, message }) => {
     const now = performance.now()

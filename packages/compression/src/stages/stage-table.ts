@@ -1,0 +1,143 @@
+/**
+ * The catalogue of stages: one row per kind. Planner, worker, engine and tests take their types from
+ * it. A row's module is loaded when the stage runs, so whoever only plans never loads an engine; each
+ * module exports its function as `run`.
+ */
+import type { StatisticsKind } from '@pare/calibration'
+import type {
+  DatasetRole,
+  JobRequest,
+  Metric,
+  Recipe,
+  StepOf,
+  StepType,
+  TargetIsa,
+} from '@pare/recipe'
+
+import type { RunsStage, StageSpec } from './stage.js'
+
+/** How a job judges: alike in every stage that does, so that all come to the same figure. */
+export type Judged = {
+  readonly metric: Metric
+  /** Output to judge; absent: the first. */
+  readonly output?: string
+  /** Name of the labels array. */
+  readonly labels?: string
+  readonly device: 'cpu' | 'cuda'
+  readonly threads: number
+}
+
+export type Judging = Judged & { readonly max_drop: number }
+
+/** A step's parameters as the stage of the same name takes them. */
+type OwnParams<Type extends StepType> = Omit<StepOf<Type>, 'type'>
+
+export const STAGE_TABLE = {
+  calibrate: stage<{
+    readonly kind: StatisticsKind
+    readonly samples: number
+    readonly stop_below_drift: number
+  }>()({
+    inputs: { model: 'one', batch: 'one', calibration: 'one', validation: 'optional' },
+    outputs: ['statistics', 'data_quality'],
+    usesDevice: true,
+    module: () => import('./calibrate.js'),
+  }),
+  convert_float16: stage<OwnParams<'convert_float16'>>()({
+    inputs: { model: 'one', shapes: 'one' },
+    outputs: ['model', 'decisions'],
+    usesDevice: false,
+    module: () => import('./convert-float16.js'),
+  }),
+  evaluate: stage<Judged>()({
+    inputs: { original: 'one', prepared: 'one', result: 'one', data: 'one' },
+    outputs: ['evaluation'],
+    usesDevice: true,
+    module: () => import('./evaluate.js'),
+  }),
+  inspect_dataset: stage<{ readonly labels?: string }>()({
+    inputs: { dataset: 'one' },
+    outputs: ['canonical'],
+    usesDevice: false,
+    module: () => import('./inspect-dataset.js'),
+  }),
+  inspect_model: stage<Readonly<Record<string, never>>>()({
+    inputs: { model: 'one' },
+    outputs: ['canonical'],
+    usesDevice: false,
+    module: () => import('./inspect-model.js'),
+  }),
+  prepare: stage<{
+    /** A float16 model stays one, for steps that store weights and do not compute in integers. */
+    readonly keep_float16?: boolean
+  }>()({
+    inputs: { model: 'one', sample: 'one' },
+    outputs: ['model', 'shapes', 'batch', 'decisions'],
+    usesDevice: false,
+    module: () => import('./prepare.js'),
+  }),
+  quantize_dynamic: stage<OwnParams<'quantize_dynamic'> & { readonly isa: TargetIsa }>()({
+    inputs: { model: 'one' },
+    outputs: ['model', 'decisions'],
+    usesDevice: false,
+    module: () => import('./quantize-dynamic.js'),
+  }),
+  quantize_static: stage<
+    OwnParams<'quantize_static'> & {
+      readonly isa: TargetIsa
+      /** Absent where the job sets no limit to the drop. */
+      readonly judging?: Judging
+    }
+  >()({
+    inputs: {
+      ...{ model: 'one', shapes: 'one', batch: 'one', statistics: 'one', calibration: 'one' },
+      ...{ original: 'optional', data: 'optional' },
+    },
+    outputs: ['model', 'decisions'],
+    usesDevice: true,
+    module: () => import('./quantize-static.js'),
+  }),
+  quantize_weights: stage<OwnParams<'quantize_weights'>>()({
+    inputs: { model: 'one', shapes: 'one', calibration: 'optional' },
+    outputs: ['model', 'decisions'],
+    usesDevice: true,
+    module: () => import('./quantize-weights.js'),
+  }),
+  report: stage<{
+    readonly metric: Metric
+    readonly output?: string
+    readonly constraints: JobRequest['constraints']
+    readonly target: JobRequest['target']
+    readonly recipe: Recipe
+    /** Hashes of the datasets. */
+    readonly datasets: Readonly<Partial<Record<DatasetRole, string>>>
+  }>()({
+    inputs: {
+      ...{ original: 'one', result: 'one', preparation: 'one', evaluation: 'one', data: 'one' },
+      decisions: 'one',
+      ...{ statistics: 'optional', data_quality: 'optional' },
+    },
+    outputs: ['report', 'page'],
+    usesDevice: false,
+    module: () => import('./report.js'),
+  }),
+} as const
+
+/** Binds a row to the type of its parameters; the rest of its type is read off the row. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- a type for the row
+function stage<Params extends object>() {
+  return <const Spec extends StageSpec>(spec: Spec): Spec & { readonly params?: Params } => spec
+}
+
+export type StageKind = keyof typeof STAGE_TABLE
+
+export const STAGE_KINDS = Object.keys(STAGE_TABLE) as readonly StageKind[]
+
+export function isStageKind(kind: string): kind is StageKind {
+  return Object.hasOwn(STAGE_TABLE, kind)
+}
+
+/** The same rows, each with its module: that every module's function fits its row is checked here. */
+export const STAGE_MODULES: {
+  readonly [Kind in StageKind]: { readonly module: () => Promise<RunsStage<Kind>> }
+} = STAGE_TABLE
