@@ -5,6 +5,7 @@
 //     and where a pair decided the scale, the second of it too);
 //   - no other weight may become greater than the peaks allow. Where an integer cannot be written
 //     below that limit, the weight stays at its nearest integer.
+// A weight that is 0 (a pruned one) stays 0.
 import { clamp, roundHalfToEven } from '@pare/tensor'
 
 import { type ChannelLayout, forEachValue } from '../integers/channel-layout.js'
@@ -54,7 +55,8 @@ export function roundingGrid(input: GridInput): RoundingGrid {
     low[index] = below
     target[index] = clamp(ratio - below, 0, 1)
     nearest[index] = clamp(data[index]! - below, 0, 1)
-    const isFree = !limits.kept.has(index) && ratio >= below && ratio <= below + 1
+    const isFree =
+      values[index] !== 0 && !limits.kept.has(index) && ratio >= below && ratio <= below + 1
     free[index] = isFree && writable(index, below) && writable(index, below + 1) ? 1 : 0
   })
   const write = (upper: Uint8Array) =>

@@ -1,6 +1,6 @@
 // Coordinate descent over codes: each weight in turn takes the code that errs least at the output while
 // the others stay, Δw·(G + λI)·Δwᵀ with G = XᵀX, until none moves. It starts from codes that are
-// rounded to nearest, and never errs more than they do.
+// rounded to nearest, and never errs more than they do. Weights that are 0 (pruned ones) stay 0.
 import { largestCode, type QuantizedMatrix, type WeightMatrix } from './block-grid.js'
 
 /** Columns whose correlation is seen; the work grows with it. */
@@ -101,6 +101,7 @@ class Descent {
       const curvature = scale * part[i * size + i]!
       if (curvature === 0) continue
       const at = row * columns + start + i
+      if (this.matrix.values[at] === 0) continue
       const steps = Math.round(this.slope[i]! / curvature)
       const code = Math.min(Math.max(codes[at]! + steps, 0), top)
       if (code === codes[at]) continue

@@ -4,6 +4,8 @@
 // The grid that the errors were computed for is the grid that is stored: a block's scale comes from
 // its error-compensated weights when its first column is reached. In activation order blocks are
 // not contiguous, so their grids are fixed from the original weights before.
+// A weight that is 0 was pruned, or never meant anything: it stays 0, and what the errors of others
+// would have made of it is an error that moves on (as in Frantar and Alistarh 2023, "SparseGPT").
 import {
   emptyQuantized,
   encodeValue,
@@ -122,12 +124,15 @@ class GptqRun {
   }
 
   private setGrids(first: number, start: number): void {
-    const { rows, columns } = this.matrix
+    const { rows, columns, values } = this.matrix
     const { spec, blocks, scales, zeroPoints } = this.target
     const size = Math.min(spec.blockSize, columns - start)
     const block = new Float32Array(size)
     for (let lane = 0; lane < Math.min(LANES, rows - first); lane++) {
-      for (let i = 0; i < size; i++) block[i] = this.weights[(start + i) * LANES + lane]!
+      const row = (first + lane) * columns + start
+      for (let i = 0; i < size; i++) {
+        block[i] = values[row + i] === 0 ? 0 : this.weights[(start + i) * LANES + lane]!
+      }
       const { scale, zeroPoint } = clippedGrid(block, spec, (errors) => this.cost(errors, start))
       const at = (first + lane) * blocks + start / spec.blockSize
       scales[at] = scale
@@ -146,7 +151,7 @@ class GptqRun {
   }
 
   private quantizeColumn(first: number, { i, column }: { i: number; column: number }): void {
-    const { rows, columns } = this.matrix
+    const { rows, columns, values } = this.matrix
     const { spec, blocks, scales, zeroPoints, codes } = this.target
     const top = largestCode(spec.bits)
     const pivot = this.upper[i * columns + i]!
@@ -157,8 +162,10 @@ class GptqRun {
       const scale = scales[row * blocks + block]!
       const zeroPoint = zeroPoints[row * blocks + block]!
       const weight = this.weights[i * LANES + lane]!
-      const code = encodeValue(weight, reciprocal(scale), zeroPoint, top)
-      codes[row * columns + column] = code
+      const at = row * columns + column
+      const isZero = values[at] === 0
+      const code = isZero ? zeroPoint : encodeValue(weight, reciprocal(scale), zeroPoint, top)
+      codes[at] = code
       this.errors[lane] = (weight - scale * (code - zeroPoint)) / pivot
     }
   }
