@@ -13,6 +13,7 @@ export const conv = {
   integerKernel: 'needs_output',
   dataInputs: [0],
   macs: (node, shapeOf) => convMacs(node, shapeOf, 1),
+  layer: { kind: 'convolution', channelAxis: 1, dataRank: 'weight', perGroup: 'input' },
 } satisfies OpFacts
 
 // No integerKernel: onnxruntime has none for ConvTranspose.
@@ -26,6 +27,7 @@ export const convTranspose = {
   inChannelAxis: () => 0,
   dataInputs: [0],
   macs: convTransposeMacs,
+  layer: { kind: 'convolution', channelAxis: 1, dataRank: 'weight', perGroup: 'output' },
 } satisfies OpFacts
 
 export const convInteger = {

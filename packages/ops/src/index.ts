@@ -11,6 +11,7 @@ export {
 export { microsoftOpTable } from './microsoft-op-table.js'
 export {
   type IntegerKernel,
+  type LayerKind,
   OP_FAMILIES,
   type OpFacts,
   type OpFamily,
@@ -41,3 +42,10 @@ export {
   type OpTable,
 } from './op-types/op-tables.js'
 export { NEWEST_OPSET, OP_VERSIONS, type OpType } from './op-types/op-versions.js'
+export {
+  type Layer,
+  type LayerForm,
+  layerForm,
+  type LayerWithoutWeight,
+  readLayer,
+} from './read-layer.js'

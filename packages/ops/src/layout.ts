@@ -1,4 +1,6 @@
 // Ops that move, repeat, drop or pick values and compute nothing.
+import { intAttribute, type Node } from '@pare/graph'
+
 import type { OpFacts } from './op-facts.js'
 
 /** Moves values, but onnxruntime computes it in float between Q and DQ. */
@@ -12,7 +14,13 @@ function moves(sharesQuantization: number): OpFacts {
 export const depthToSpace = moves(13)
 export const expand = moves(8)
 export const flatten = moves(9)
-export const gather = moves(1)
+// A table has no weightInput: nothing is multiplied or summed, so no kernel treats it as a weight.
+export const gather = {
+  ...moves(1),
+  outChannelAxis: (node, rank) => (gatherAxis(node, rank) === rank - 1 ? rank - 2 : rank - 1),
+  inChannelAxis: gatherAxis,
+  layer: { kind: 'table', tableInput: 0, channelAxis: -1 },
+} satisfies OpFacts
 export const gatherElements = moves(11)
 export const identity = moves(1)
 export const reshape = moves(5)
@@ -23,6 +31,11 @@ export const squeeze = moves(1)
 export const tile = moves(6)
 export const transpose = moves(1)
 export const unsqueeze = moves(1)
+
+function gatherAxis(node: Node, rank: number): number {
+  const axis = intAttribute(node, 'axis', 0)
+  return axis < 0 ? axis + rank : axis
+}
 
 /** Every input is data. */
 export const concat = {

@@ -13,17 +13,19 @@ export const gemm = {
   integerKernel: 'any_output',
   dataInputs: [0, 1],
   macs: gemmMacs,
+  layer: { kind: 'matrix', channelAxis: -1, dataRank: 2 },
 } satisfies OpFacts
 
 // The weight may also be input 0; readers that care look at which input is an initializer. The axis
-// is the last one: [B, K, N] weights have no output channels on axis 1.
+// is the last one: [B, K, N] weights have no output channels on axis 1. Only FusedMatMul has transB.
 export const matMul = {
   family: 'matmul',
   weightInput: 1,
-  outChannelAxis: (_node, rank) => Math.max(rank - 1, 0),
-  inChannelAxis: (_node, rank) => Math.max(rank - 2, 0),
+  outChannelAxis: (node, rank) => Math.max(rank - (isTransposed(node) ? 2 : 1), 0),
+  inChannelAxis: (node, rank) => Math.max(rank - (isTransposed(node) ? 1 : 2), 0),
   integerKernel: 'any_output',
   macs: matMulMacs,
+  layer: { kind: 'matrix', channelAxis: -1, isProduct: true },
 } satisfies OpFacts
 
 export const matMulInteger = {

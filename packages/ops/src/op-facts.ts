@@ -33,6 +33,29 @@ export type ShapeOf = (value: string) => readonly number[] | undefined
  */
 export type IntegerKernel = 'needs_output' | 'any_output'
 
+/** What kind of product a layer is. A table is one with rows of the unit matrix: it is gathered from. */
+export type LayerKind = 'convolution' | 'matrix' | 'recurrent' | 'table'
+
+/** How an operator on floats multiplies with its weight; `readLayer` reads it for a node. */
+export interface LayerFacts {
+  readonly kind: LayerKind
+  /** Index of the input that holds the table; other layers have it in `weightInput`. */
+  readonly tableInput?: number
+  /** Weights beside the first, with the same axes. */
+  readonly furtherWeights?: readonly number[]
+  /** Where the channels of input and output lie: axis 1 of [N, C, …], or the last. */
+  readonly channelAxis: 1 | -1
+  /** Rank of input and output, where the layer fixes it: `weight`: that of the weight. */
+  readonly dataRank?: 2 | 'weight'
+  /**
+   * Of operators with groups, the side whose axis of the weight counts the channels of one group; that
+   * of the other side counts the channels of all.
+   */
+  readonly perGroup?: 'input' | 'output'
+  /** A product of two values, and a layer only where one of them is constant. */
+  readonly isProduct?: true
+}
+
 export interface OpFacts {
   readonly family: OpFamily
   /** Index of the input that holds the layer's weight, when it is an initializer. */
@@ -42,6 +65,8 @@ export interface OpFacts {
   readonly outChannelAxis?: (node: Node, weightRank: number) => number
   /** Axis of the weight that is summed over (or its first one). */
   readonly inChannelAxis?: (node: Node, weightRank: number) => number
+  /** Absent for operators on integers, and for those whose weight nobody asks for. */
+  readonly layer?: LayerFacts
   readonly integerKernel?: IntegerKernel
   /**
    * Moves or selects values without computing, so an 8-bit tensor passes through unchanged when

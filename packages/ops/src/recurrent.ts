@@ -13,6 +13,7 @@ export const recurrent = {
   inChannelAxis: () => 2,
   dataInputs: [0],
   macs: recurrentMacs,
+  layer: { kind: 'recurrent', channelAxis: -1, furtherWeights: [2] },
 } satisfies OpFacts
 
 /** Every step of every sequence multiplies with all of W and R, in each direction. */

@@ -1,14 +1,7 @@
 // A layer followed by y = scale · x + shift per output channel is one layer with another weight and
 // bias. This file knows how that looks for each kind of layer; passes decide when to do it.
-import {
-  floatAttribute,
-  type GraphEditor,
-  type GraphIndex,
-  intAttribute,
-  type Miss,
-  miss,
-  type Node,
-} from '@pare/graph'
+import { type GraphEditor, type GraphIndex, type Miss, miss, type Node } from '@pare/graph'
+import { type Layer, type LayerForm, layerForm, readLayer } from '@pare/ops'
 import { type DataType, type Tensor, tensorFromFloats, toFloat32 } from '@pare/tensor'
 
 /** Per output channel, in double precision. */
@@ -24,8 +17,7 @@ export interface AffineLayer {
   /** In double precision, with Gemm's beta applied; zeros where the layer has no bias. */
   readonly bias: Float64Array
   readonly channels: number
-  /** Output channel of the element at (i, j) of the first two axes of the weight. */
-  readonly channelOf: (i: number, j: number) => number
+  readonly form: LayerForm
 }
 
 /** Types in which weights can be rewritten without losing more than their own rounding. */
@@ -46,47 +38,34 @@ export function affineLayerBefore(
   if (index.consumers(value).length !== 1 || index.isGraphOutput(value)) {
     return miss('layer_output_shared', 'the output of the layer before it is used elsewhere too')
   }
-  const weight = index.constant(node.inputs[1] ?? '')
-  if (weight === undefined) {
+  const read = readLayer(node, index)
+  if (read === undefined || 'reason' in read) {
     return miss('weight_not_constant', 'the weight of the layer before it is not a constant')
   }
+  const { tensor: weight } = read.weight
   if (!WEIGHT_TYPES.has(weight.dataType)) {
     return miss('weight_type', `the weight of the layer before it is ${weight.dataType}`)
   }
-  const { channels, channelOf } = channelLayout(node, weight)
-  const bias = biasOf(node, index, channels)
+  const form = layerForm(read)
+  if (form === undefined) {
+    return miss('weight_form', 'the weight of the layer before it has no channels')
+  }
+  const bias = biasOf(read)
   if (bias === undefined) {
     return miss(
       'bias_not_constant',
       'the bias of the layer before it is not one constant per channel',
     )
   }
-  return { node, weight, bias, channels, channelOf }
+  return { node, weight, bias, channels: read.outputs, form }
 }
 
-function channelLayout(node: Node, { dims }: Tensor): Pick<AffineLayer, 'channels' | 'channelOf'> {
-  const [first = 1, second = 1] = dims
-  if (node.opType === 'Conv') return { channels: first, channelOf: (i) => i }
-  if (node.opType === 'Gemm') {
-    return intAttribute(node, 'transB', 0) === 1
-      ? { channels: first, channelOf: (i) => i }
-      : { channels: second, channelOf: (_i, j) => j }
-  }
-  // ConvTranspose [C, M/group, k…]: input channel i belongs to group floor(i / (C/group)).
-  const group = intAttribute(node, 'group', 1)
-  const perGroup = first / group
-  return { channels: second * group, channelOf: (i, j) => Math.floor(i / perGroup) * second + j }
-}
-
-function biasOf(node: Node, index: GraphIndex, channels: number): Float64Array | undefined {
-  const input = node.inputs[2] ?? ''
-  if (input === '') return new Float64Array(channels)
-  const tensor = index.constant(input)
-  if (tensor === undefined || !WEIGHT_TYPES.has(tensor.dataType)) return undefined
-  const beta = node.opType === 'Gemm' ? floatAttribute(node, 'beta', 1) : 1
-  return channelVector(tensor, channels, { axis: 1, rank: node.opType === 'Gemm' ? 2 : 1 })?.map(
-    (value) => value * beta,
-  )
+function biasOf(layer: Layer): Float64Array | undefined {
+  const { biasName, bias, outputs, kind, biasFactor } = layer
+  if (biasName === undefined) return new Float64Array(outputs)
+  if (bias === undefined || !WEIGHT_TYPES.has(bias.dataType)) return undefined
+  const rank = kind === 'matrix' ? 2 : 1
+  return channelVector(bias, outputs, { axis: 1, rank })?.map((value) => value * biasFactor)
 }
 
 /**
@@ -116,15 +95,15 @@ export interface ScaledLayer {
 
 /** W' = W · scale, b' = b · scale + shift. A Miss when a result is not finite in the weight's type. */
 export function scaleLayer(layer: AffineLayer, affine: ChannelAffine): ScaledLayer | Miss {
-  const { weight, channels, channelOf } = layer
-  const [first = 1, second = 1] = weight.dims
-  const inner = weight.dims.slice(2).reduce((size, dim) => size * dim, 1)
+  const { weight, channels } = layer
+  const { first, second, inner, rows, rowsPerGroup } = layer.form
   const source = toFloat32(weight)
   const scaled = new Float32Array(source.length)
   let at = 0
   for (let i = 0; i < first; i++) {
+    const column = Math.floor(i / rowsPerGroup) * second
     for (let j = 0; j < second; j++) {
-      const factor = affine.scale[channelOf(i, j)]!
+      const factor = affine.scale[rows === 'output' ? i : column + j]!
       for (const end = at + inner; at < end; at++) scaled[at] = source[at]! * factor
     }
   }

@@ -1,5 +1,6 @@
 // Whether a model expects its input at the scale that the data has.
-import { type GraphIndex, indexGraph, intAttribute, type Model, type Node } from '@pare/graph'
+import { type GraphIndex, indexGraph, type Model, type Node } from '@pare/graph'
+import { readLayer } from '@pare/ops'
 import { type Tensor, toFloat32 } from '@pare/tensor'
 
 /** They change no value. */
@@ -32,17 +33,12 @@ function readers(index: GraphIndex, value: string): readonly Node[] {
 }
 
 function gainOf(index: GraphIndex, node: Node): number | undefined {
-  const weight = index.constant(node.inputs[1] ?? '')
-  const axis = weight === undefined ? undefined : OUTPUT_AXES[node.opType]?.(node, weight)
-  if (weight?.dataType !== 'float32' || axis === undefined) return undefined
-  return medianNorm(weight, axis)
-}
-
-/** The axis of the output channels in the weight of a layer that may come first. */
-const OUTPUT_AXES: Readonly<Record<string, (node: Node, weight: Tensor) => number>> = {
-  Conv: () => 0,
-  Gemm: (node) => (intAttribute(node, 'transB', 0) === 0 ? 1 : 0),
-  MatMul: (_, { dims }) => Math.max(0, dims.length - 1),
+  const layer = readLayer(node, index)
+  if (layer === undefined || 'reason' in layer) return undefined
+  const { kind, weight, outputAxis, perGroup } = layer
+  const mayComeFirst = (kind === 'convolution' && perGroup === 'input') || kind === 'matrix'
+  if (!mayComeFirst || weight.tensor.dataType !== 'float32') return undefined
+  return medianNorm(weight.tensor, outputAxis)
 }
 
 function medianNorm(weight: Tensor, axis: number): number {

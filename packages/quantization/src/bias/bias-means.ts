@@ -1,8 +1,10 @@
 // The mean that a layer puts out per channel, computed inside a session. A layer without its bias is
 // linear, so the mean of its outputs over samples is its output for the mean of the samples: one
 // reduction of the input and one pass of the layer over a single sample, instead of one over each.
-import { attr, type GraphEditor, intAttribute, type Node } from '@pare/graph'
+import { attr, type GraphEditor } from '@pare/graph'
 import { type Tensor, tensorFromInts } from '@pare/tensor'
+
+import type { WeightedLayer } from '../layers/layer-weight.js'
 
 /** From here on ReduceMean takes its axes as an input. */
 const AXES_AS_INPUT = 18
@@ -10,8 +12,8 @@ const AXES_AS_INPUT = 18
 export interface MeanSpec {
   /** The value that the layer reads. */
   readonly input: string
-  /** Conv, Gemm or MatMul, for its attributes. */
-  readonly node: Node
+  readonly layer: Pick<WeightedLayer, 'node' | 'axis' | 'inputAxis' | 'inputs'>
+  /** Stands for the layer's own, and lies as it does. */
   readonly weightName: string
   readonly weight: Tensor
 }
@@ -29,10 +31,10 @@ export class MeanWriter {
 
   /** Returns the value that holds the C means, over samples and positions, without bias and alpha. */
   add(spec: MeanSpec): string {
-    return spec.node.opType === 'Conv' ? this.addConv(spec) : this.addMatrix(spec)
+    return spec.layer.node.opType === 'Conv' ? this.addConv(spec) : this.addMatrix(spec)
   }
 
-  private addConv({ input, node, weightName, weight }: MeanSpec): string {
+  private addConv({ input, layer: { node }, weightName, weight }: MeanSpec): string {
     const sample = this.once(`sample ${input}`, () => this.mean(input, [0], 1))
     const output = this.node('Conv', [sample, weightName], node.attributes)
     const positions = weight.dims.slice(2).map((_, i) => i + 2)
@@ -40,16 +42,14 @@ export class MeanWriter {
   }
 
   /** Gemm and MatMul: every row counts alike, whatever the rank of the input. */
-  private addMatrix({ input, node, weightName, weight }: MeanSpec): string {
-    const isTransposed = node.opType === 'Gemm' && intAttribute(node, 'transB', 0) === 1
-    const [rows = 1, columns = 1] = weight.dims.slice(-2)
-    const size = isTransposed ? columns : rows
+  private addMatrix({ input, layer, weightName, weight }: MeanSpec): string {
+    const { inputs: size } = layer
     const row = this.once(`row ${size} ${input}`, () => {
       const shape = this.editor.addInitializer('rows', tensorFromInts('int64', [2], [-1, size]))
       return this.mean(this.node('Reshape', [input, shape]), [0], 1)
     })
     const matrix = this.matrix(weightName, weight)
-    const right = isTransposed ? this.node('Transpose', [matrix]) : matrix
+    const right = layer.axis < layer.inputAxis ? this.node('Transpose', [matrix]) : matrix
     return this.node('MatMul', [row, right])
   }
 

@@ -81,8 +81,7 @@ class MeanGraph {
 
   addFloat({ report, float }: IntegerLayer, sign: 1 | -1): void {
     const [input = '', weightName = ''] = float.node.inputs
-    const { node, weight } = float
-    const value = this.writer.add({ input, node, weightName, weight })
+    const value = this.writer.add({ input, layer: float, weightName, weight: float.weight })
     this.terms.push({ layer: report.output, value, factor: sign * float.weightFactor })
   }
 
@@ -100,12 +99,12 @@ class MeanGraph {
   }
 
   private addIntegers(layer: IntegerLayer, input: string): void {
-    const { node, weight } = layer.float
-    const values = tensorFromFloat32(weight.dims, layer.integers.values())
+    const { float } = layer
+    const values = tensorFromFloat32(float.weight.dims, layer.integers.values())
     const known = this.weights.get(layer.weightReport.name)
     const weightName = known ?? this.editor.addInitializer('rounded', values)
     this.weights.set(layer.weightReport.name, weightName)
-    const value = this.writer.add({ input, node, weightName, weight: values })
+    const value = this.writer.add({ input, layer: float, weightName, weight: values })
     this.terms.push({ layer: layer.report.output, value, factor: 1 })
   }
 

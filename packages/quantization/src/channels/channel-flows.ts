@@ -6,7 +6,7 @@ import { toFloat32 } from '@pare/tensor'
 import { add, divide, multiply } from './channel-arithmetic.js'
 import type { ChannelFlow, ChannelValue, FlowContext } from './channel-flow.js'
 import type { Pinned } from './channel-ids.js'
-import { biasPosition, readLayer } from './channel-layers.js'
+import { type ScalableLayer, scalableLayer } from './channel-layers.js'
 import {
   concat,
   flatten,
@@ -45,47 +45,50 @@ function layout(node: Node): Pinned {
 }
 
 const layer: ChannelFlow = (node, context) => {
-  const [input = '', weightName = ''] = node.inputs
-  const read = readLayer(node, context.index)
+  const read = scalableLayer(node, context.index)
   if ('code' in read) {
     if (read.code !== 'weight_not_constant') context.refuse(node, read)
     return read
   }
-  const { weight, form } = read
-  const outputIds = context.ids.allocate(form.outputs)
-  const bias = biasPosition(node, context.index)
-  const inputIds = layerInput(context.of(input), form)
-  context.pin(weightName, {
+  const input = node.inputs[read.dataInput] ?? ''
+  const outputIds = context.ids.allocate(read.outputs)
+  const inputIds = layerInput(context.of(input), read)
+  context.pin(read.weight.name, {
     code: 'weight_shared',
     message: `it is the weight of a ${node.opType}`,
   })
   if (inputIds === undefined) context.pin(input, layout(node))
   context.set(node.outputs[0]!, {
     ids: outputIds,
-    axis: form.channelAxis,
-    rank: form.rank ?? context.rankOf(input),
+    axis: read.channelAxis,
+    rank: read.dataRank ?? context.rankOf(input),
     isSpread: false,
   })
-  context.addLayer({ node, weight, form, inputIds, outputIds })
-  if (bias === undefined) return undefined
-  const tensor = bias === 'not_constant' ? undefined : context.index.constant(node.inputs[bias]!)!
+  context.addLayer({ ...read, inputIds, outputIds })
+  layerBias(read, outputIds, context)
+  return undefined
+}
+
+/** Factors on the outputs go into the bias too, if that is a constant per channel. */
+function layerBias(layer: ScalableLayer, outputIds: Int32Array, context: FlowContext): void {
+  const { node, biasInput, biasName, bias } = layer
+  if (biasInput === undefined || biasName === undefined || layer.biasFactor === 0) return
+  const tensor = bias?.dataType === 'float32' ? bias : undefined
   const size = tensor?.dims.at(-1) ?? 1
-  if (tensor === undefined || (size !== 1 && size !== form.outputs)) {
+  if (tensor === undefined || (size !== 1 && size !== layer.outputs)) {
     const message = `the bias of a ${node.opType} is not a constant per channel`
     context.ids.pin(outputIds, { code: 'bias_not_constant', message })
-    if (bias === 'not_constant')
-      context.pin(node.inputs[2]!, { code: 'bias_not_constant', message })
-    return undefined
+    if (tensor === undefined) context.pin(biasName, { code: 'bias_not_constant', message })
+    return
   }
   // A bias of Conv is a vector whatever the rank of its output; that of Gemm lies along the last axis.
-  const vector = { node, position: 2, tensor, axis: -1, isDivisor: false }
+  const vector = { node, position: biasInput, tensor, axis: -1, isDivisor: false }
   context.addVector({ ...vector, timesIds: undefined, overIds: outputIds })
-  return undefined
 }
 
 function layerInput(
   channels: ChannelValue | undefined,
-  { inputs, channelAxis }: { readonly inputs: number; readonly channelAxis: number },
+  { inputs, channelAxis }: ScalableLayer,
 ): Int32Array | undefined {
   if (channels?.axis !== channelAxis) return undefined
   const { ids, isSpread } = channels

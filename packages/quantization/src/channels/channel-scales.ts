@@ -3,7 +3,7 @@ import type { GraphEditor } from '@pare/graph'
 import { type Tensor, tensorFromFloat32, toFloat32 } from '@pare/tensor'
 
 import type { ChannelGraph } from './channel-graph.js'
-import type { ChannelLayer, ChannelVector, LayerForm } from './channel-layers.js'
+import type { ChannelLayer, ChannelVector, ScalableLayer } from './channel-layers.js'
 import { LayerRanges, type Side } from './layer-ranges.js'
 
 /** One factor per id, that of its root counts: channels are divided by it. */
@@ -51,7 +51,7 @@ export function raiseRanges(
 }
 
 function inputFactors(
-  { form: { inputs } }: ChannelLayer,
+  { inputs }: ChannelLayer,
   roots: Int32Array | undefined,
   scales: ChannelScales,
 ): Float64Array {
@@ -80,7 +80,8 @@ export function writeScales(
       factors(of(layer.outputIds), scales),
     ]
     if (input === undefined && output === undefined) continue
-    setConstant(editor, layer.node, 1, scaledWeight(layer.weight, layer.form, { input, output }))
+    const { node, weight } = layer
+    setConstant(editor, node, weight.input, scaledWeight(layer, { input, output }))
   }
   for (const vector of graph.vectors) {
     const times = factors(of(vector.timesIds), scales)
@@ -108,13 +109,13 @@ interface Factors {
   readonly output: Float64Array | undefined
 }
 
-function scaledWeight(weight: Tensor, form: LayerForm, { input, output }: Factors): Tensor {
+function scaledWeight({ weight, form }: ScalableLayer, { input, output }: Factors): Tensor {
   const { first, second, inner, rows, rowsPerGroup } = form
   const down = output?.map((scale) => 1 / scale)
   const [byRow, byColumn] = rows === 'input' ? [input, down] : [down, input]
   const rowFactors = byRow ?? ones(first)
   const columnFactors = byColumn ?? ones((first / rowsPerGroup) * second)
-  const source = toFloat32(weight)
+  const source = toFloat32(weight.tensor)
   const values = new Float32Array(source.length)
   let at = 0
   for (let i = 0; i < first; i++) {
@@ -125,7 +126,7 @@ function scaledWeight(weight: Tensor, form: LayerForm, { input, output }: Factor
       for (const end = at + inner; at < end; at++) values[at] = source[at]! * factor
     }
   }
-  return tensorFromFloat32(weight.dims, values)
+  return tensorFromFloat32(weight.tensor.dims, values)
 }
 
 function ones(count: number): Float64Array {

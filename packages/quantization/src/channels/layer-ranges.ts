@@ -1,6 +1,8 @@
 // Ranges of a weight per input or output channel, under factors that change from sweep to sweep: what
 // equalization spends its time on.
-import { type ChannelLayer, type LayerForm, magnitudes } from './channel-layers.js'
+import type { LayerForm } from '@pare/ops'
+
+import { type ChannelLayer, magnitudes } from './channel-layers.js'
 
 export type Side = 'input' | 'output'
 
@@ -25,12 +27,12 @@ export class LayerRanges {
    * channel on the other side. Overwritten by the next call for the same side.
    */
   of(side: Side, factors: Float64Array): Float64Array {
-    const { form, weight } = this.layer
+    const { form, inputs, outputs } = this.layer
     const known = this.known[side]
     if (known !== undefined && areEqual(known.factors, factors)) return known.ranges
-    const ranges = known?.ranges ?? new Float64Array(form[`${side}s`])
+    const ranges = known?.ranges ?? new Float64Array(side === 'input' ? inputs : outputs)
     this.known[side] = { factors, ranges }
-    this.magnitudes ??= magnitudes(weight, form)
+    this.magnitudes ??= magnitudes(this.layer)
     if (form.rows === side) writeRowRanges(ranges, this.magnitudes, { form, factors })
     else writeColumnRanges(ranges, this.magnitudes, { form, factors })
     return ranges

@@ -2,7 +2,7 @@
 //   y = float(MatMulInteger(q(x), W)) · (s_x · s_w) [+ bias]
 // in exactly the form that onnxruntime fuses to DynamicQuantizeMatMul (one reader of q(x)) or
 // MatMulIntegerToFloat (several).
-import { attr, intAttribute, type Node } from '@pare/graph'
+import { attr, type Node } from '@pare/graph'
 import { tensorFromFloat32, toFloat32 } from '@pare/tensor'
 
 import { quantizeWeight } from '../integers/quantize-weight.js'
@@ -77,9 +77,7 @@ function matMulWeight(layer: WeightedLayer): { dims: readonly number[]; values: 
   const raw = toFloat32(layer.weight)
   const factor = layer.weightFactor
   const values = factor === 1 ? raw : raw.map((value) => value * factor)
-  if (layer.node.opType !== 'Gemm' || intAttribute(layer.node, 'transB', 0) === 0) {
-    return { dims, values }
-  }
+  if (layer.inputAxis < layer.axis) return { dims, values }
   const [n, k] = [dims[0]!, dims[1]!]
   const transposed = new Float32Array(values.length)
   for (let row = 0; row < n; row++) {

@@ -30,7 +30,7 @@ export function insertDivisions(
 ): InsertedDivisions {
   const replaced = new Map<ChannelLayer, ChannelLayer>()
   const divisions = [...apart].map(([value, layers]) => {
-    const ids = graph.ids.allocate(layers[0]!.form.inputs)
+    const ids = graph.ids.allocate(layers[0]!.inputs)
     const changed = layers.map((layer) => ({ ...layer, inputIds: ids }))
     for (const [i, layer] of layers.entries()) replaced.set(layer, changed[i]!)
     return { layers: changed, division: { value, ids } }
@@ -51,8 +51,8 @@ function writeDivision(
   { division, scales }: { readonly division: InsertedDivision; readonly scales: ChannelScales },
 ): void {
   const { value, ids } = division
-  const [{ node, form }] = layers as [ChannelLayer]
-  const dims = [ids.length, ...new Array<number>(-form.channelAxis - 1).fill(1)]
+  const [{ node, channelAxis }] = layers as [ChannelLayer]
+  const dims = [ids.length, ...new Array<number>(-channelAxis - 1).fill(1)]
   const inverse = Float32Array.from(ids, (id) => 1 / scales[id]!)
   const [divided = ''] = editor.insertBefore(editor.current(node)!, {
     opType: 'Mul',

@@ -71,10 +71,10 @@ export interface SmoothQuantResult {
 export function smoothPoints(model: Model, targets: SmoothTargets = {}): readonly ChannelPoint[] {
   const graph = channelGraph(model, targets)
   const points = new Map<string, ChannelPoint>()
-  for (const { node, form } of targetLayers(graph, targets)) {
+  for (const { node, channelAxis, inputs } of targetLayers(graph, targets)) {
     const value = node.inputs[0]!
-    const axis = form.channelAxis === -1 ? -1 : 1
-    if (!points.has(value)) points.set(value, { value, axis, channels: form.inputs })
+    const axis = channelAxis === -1 ? -1 : 1
+    if (!points.has(value)) points.set(value, { value, axis, channels: inputs })
   }
   return [...points.values()]
 }
@@ -156,7 +156,7 @@ function sortTargets(
   const axes = new Map<string, number>()
   for (const layer of given.targets) {
     const value = layer.node.inputs[0]!
-    const { inputs, channelAxis } = layer.form
+    const { inputs, channelAxis } = layer
     if (!axes.has(value)) axes.set(value, channelAxis)
     if (axes.get(value) !== channelAxis) diagnostics.push(keepsScale(layer.node, OTHER_AXIS))
     else if (given.channelMaxima.get(value)?.length === inputs) free.add(layer)

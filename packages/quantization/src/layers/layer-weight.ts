@@ -1,107 +1,64 @@
 // A layer whose weight is constant: where the weight and the bias are, or why it must stay float.
-import { floatAttribute, type GraphIndex, intAttribute, type Node } from '@pare/graph'
-import { layerWeight, opFacts } from '@pare/ops'
+import type { GraphIndex, Node } from '@pare/graph'
+import { type Layer, opFacts, readLayer } from '@pare/ops'
 import { elementCount, type Tensor } from '@pare/tensor'
 
 import { type StaysFloat, staysFloat } from '../report/decision.js'
 
-export interface WeightedLayer {
-  readonly node: Node
+/** A layer with a float32 weight, and a bias of one value per channel if any. */
+export interface WeightedLayer extends Pick<
+  Layer,
+  'node' | 'inputAxis' | 'inputs' | 'groups' | 'bias' | 'weightFactor' | 'biasFactor'
+> {
   readonly weightName: string
   readonly weight: Tensor
   /** Axis of the output channels. */
   readonly axis: number
-  /** Axis of the input channels, which are summed over. */
-  readonly inputAxis: number
   readonly channels: number
   /** Products summed into one output element. */
   readonly reductionSize: number
   readonly biasInput: number
-  readonly bias: Tensor | undefined
-  /** Factors that Gemm applies; folded into weight and bias. */
-  readonly weightFactor: number
-  readonly biasFactor: number
 }
 
-const LAYER_TYPES: ReadonlySet<string> = new Set(['Conv', 'Gemm', 'MatMul'])
-
-/** Undefined for nodes that are no such layer at all, e.g. a MatMul of two activations. */
+/**
+ * Of the operators with an integer kernel. Undefined for nodes that are no such layer at all, e.g. a
+ * MatMul of two activations.
+ */
 export function weightedLayer(
   node: Node,
   index: GraphIndex,
 ): WeightedLayer | StaysFloat | undefined {
-  if (node.domain !== '' || !LAYER_TYPES.has(node.opType)) return undefined
-  const weightName = node.inputs[1] ?? ''
-  const weight = index.constant(weightName)
-  if (weight === undefined) {
-    if (node.opType === 'MatMul') return matMulWithoutWeight(node, index)
-    return staysFloat('weight_not_constant', 'its weight is computed, not an initializer')
-  }
+  if (opFacts(node)?.integerKernel === undefined) return undefined
+  const read = readLayer(node, index)
+  if (read === undefined) return undefined
+  if ('reason' in read) return staysFloat(read.reason, read.message)
+  const { name: weightName, tensor: weight } = read.weight
   if (weight.dataType !== 'float32') {
     return staysFloat('weight_not_float32', `its weight is ${weight.dataType}`)
   }
-  const unusual = unusualForm(node, weight)
-  if (unusual !== undefined) return unusual
-  const { outChannelAxis: axis, inChannelAxis } = layerWeight(node, weight.dims.length)!
-  const channels = weight.dims[axis]!
-  const bias = readBias(node, index, channels)
-  if (bias !== undefined && 'reason' in bias) return bias
+  if (elementCount(weight.dims) === 0) return staysFloat('gemm_form', 'its weight is empty')
+  if (read.unusual !== undefined) return staysFloat(read.unusual.reason, read.unusual.message)
+  const problem = biasProblem(read)
+  if (problem !== undefined) return problem
+  const { outputAxis: axis, outputs: channels, inputAxis, inputs, groups } = read
+  const { biasInput = 2, bias, weightFactor, biasFactor } = read
   return {
-    node,
-    weightName,
-    weight,
-    axis,
-    inputAxis: inChannelAxis,
-    channels,
+    ...{ node, weightName, weight, axis, channels, inputAxis, inputs, groups },
     reductionSize: elementCount(weight.dims) / Math.max(channels, 1),
-    biasInput: opFacts(node)?.biasInput ?? 2,
-    bias,
-    weightFactor: node.opType === 'Gemm' ? floatAttribute(node, 'alpha', 1) : 1,
-    biasFactor: node.opType === 'Gemm' ? floatAttribute(node, 'beta', 1) : 1,
+    ...{ biasInput, bias, weightFactor, biasFactor },
   }
 }
 
-function matMulWithoutWeight(node: Node, index: GraphIndex): StaysFloat | undefined {
-  return index.constant(node.inputs[0] ?? '') === undefined
-    ? undefined
-    : staysFloat('weight_not_constant', 'its constant is the left operand')
-}
-
-function unusualForm(node: Node, weight: Tensor): StaysFloat | undefined {
-  const { dims } = weight
-  if (elementCount(dims) === 0) return staysFloat('gemm_form', 'its weight is empty')
-  switch (node.opType) {
-    case 'MatMul':
-      if (dims.length < 2) return staysFloat('gemm_form', 'its weight is a vector')
-      return dims.slice(0, -2).every((size) => size === 1)
-        ? undefined
-        : staysFloat('batched_weight', 'its weight has batch dimensions')
-    case 'Gemm':
-      return intAttribute(node, 'transA', 0) === 0
-        ? undefined
-        : staysFloat('gemm_form', 'its first input is transposed')
-    default:
-      return undefined
-  }
-}
-
-/** The bias as one value per output channel. */
-function readBias(
-  node: Node,
-  index: GraphIndex,
-  channels: number,
-): Tensor | StaysFloat | undefined {
-  if (node.opType === 'MatMul') return undefined
-  const name = node.inputs[2] ?? ''
-  if (name === '') return undefined
-  const bias = index.constant(name)
+/** The bias must be one value per output channel. */
+function biasProblem({ biasName, bias, outputs }: Layer): StaysFloat | undefined {
+  if (biasName === undefined) return undefined
   if (bias?.dataType !== 'float32') {
     return staysFloat('bias_not_constant', 'its bias is not a float32 initializer')
   }
-  const isVector = bias.dims.at(-1) === channels && elementCount(bias.dims) === channels
+  const isVector = bias.dims.at(-1) === outputs && elementCount(bias.dims) === outputs
   return isVector
-    ? bias
-    : staysFloat('gemm_form', `its bias has shape [${bias.dims.join(', ')}], not [${channels}]`)
+    ? undefined
+    : staysFloat('gemm_form', `its bias has shape [${bias.dims.join(', ')}], not [${outputs}]`)
 }
 
 /**
@@ -109,7 +66,6 @@ function readBias(
  * for that multiply in 16 bits and add in 32: they never saturate.
  */
 export function isDepthwise(layer: WeightedLayer): boolean {
-  const group = intAttribute(layer.node, 'group', 1)
-  const isOneToOne = layer.weight.dims[1] === 1 && layer.channels === group
-  return layer.node.opType === 'Conv' && group > 1 && isOneToOne
+  const { weight, inputAxis, channels, groups } = layer
+  return groups > 1 && weight.dims[inputAxis] === 1 && channels === groups
 }

@@ -1,5 +1,5 @@
 // Whether integer arithmetic saves more than converting to it costs.
-import { intAttribute, intsAttribute } from '@pare/graph'
+import { intsAttribute } from '@pare/graph'
 
 import type { WeightedLayer } from '../layers/layer-weight.js'
 
@@ -20,9 +20,8 @@ export const MIN_MACS_PER_CONVERSION = 32
  */
 export function isWorthConverting(layer: WeightedLayer): boolean {
   if (layer.node.opType !== 'Conv') return true
-  const inputChannels = layer.weight.dims[1]! * intAttribute(layer.node, 'group', 1)
   const stride = intsAttribute(layer.node, 'strides', []).reduce((product, s) => product * s, 1)
-  const perOutput = 1 + (inputChannels * stride) / layer.channels
+  const perOutput = 1 + (layer.inputs * stride) / layer.channels
   return layer.reductionSize / perOutput >= MIN_MACS_PER_CONVERSION
 }
 
@@ -39,8 +38,8 @@ const THIN_REDUCTION_SIZE = 100
 export function isThinConvolution(layer: WeightedLayer): boolean {
   return (
     layer.node.opType === 'Conv' &&
-    intAttribute(layer.node, 'group', 1) === 1 &&
-    layer.weight.dims[1]! < THIN_INPUT_CHANNELS &&
+    layer.groups === 1 &&
+    layer.inputs < THIN_INPUT_CHANNELS &&
     layer.reductionSize < THIN_REDUCTION_SIZE
   )
 }

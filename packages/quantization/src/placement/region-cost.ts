@@ -1,7 +1,7 @@
 // Whether a region of integer layers saves more than converting to it and back costs. Where floats
 // stand between every two convolutions (hard swish, squeeze and excitation), each little region pays
 // for its own conversions.
-import { intAttribute, intsAttribute, type Model, type Node } from '@pare/graph'
+import { intsAttribute, type Model, type Node } from '@pare/graph'
 
 import { isDepthwise, type WeightedLayer } from '../layers/layer-weight.js'
 import { type StaysFloat, staysFloat } from '../report/decision.js'
@@ -161,8 +161,7 @@ function measure(nodes: readonly Node[], placement: Placement) {
 function inputSize(node: Node, layer: WeightedLayer | undefined, sizes: Map<string, Size>): Size {
   const known = node.inputs.map((value) => sizes.get(value)).find((size) => size !== undefined)
   if (known !== undefined || layer === undefined) return known ?? { channels: 1, positions: 1 }
-  const channels = layer.weight.dims[layer.inputAxis]! * intAttribute(node, 'group', 1)
-  const size = { channels, positions: 1 }
+  const size = { channels: layer.inputs, positions: 1 }
   sizes.set(node.inputs[0]!, size)
   return size
 }

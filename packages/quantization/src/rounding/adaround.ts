@@ -2,7 +2,7 @@
 // For every layer the roundings are chosen together, so that their errors cancel out on the inputs
 // that the data really has: ‖(W − Ŵ)·X‖² = tr(ΔW · XXᵀ · ΔWᵀ), for which one pass over the data is
 // enough (Nagel et al. 2020; the relaxation is in adaround-optimize.ts, its end in adaround-descent.ts).
-import { type Diagnostic, editGraph, type GraphEditor, intAttribute, type Model } from '@pare/graph'
+import { type Diagnostic, editGraph, type GraphEditor, type Model } from '@pare/graph'
 import { tensorFromFloat32 } from '@pare/tensor'
 
 import { addShift, fittingShift, hasBiasPlace } from '../bias/bias-write.js'
@@ -120,7 +120,7 @@ function findLayers({ model, quantized, layers }: AdaRoundOptions) {
       diagnostics.push(staysNearest(layer, `it is ${type}, ${granularity}; int8 is supported`))
       continue
     }
-    const key = [layer.weightReport.name, layer.float.axis, groupsOf(layer)].join(' ')
+    const key = [layer.weightReport.name, layer.float.axis, layer.float.groups].join(' ')
     const known = byWeight.get(key)
     if (known === undefined) byWeight.set(key, [layer])
     else known.push(layer)
@@ -132,10 +132,6 @@ function findLayers({ model, quantized, layers }: AdaRoundOptions) {
     else shared.push({ members, blocks })
   }
   return { shared, diagnostics }
-}
-
-function groupsOf({ float }: IntegerLayer): number {
-  return intAttribute(float.node, 'group', 1)
 }
 
 function tooManyColumns(layer: IntegerLayer): Diagnostic {

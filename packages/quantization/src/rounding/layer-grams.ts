@@ -7,7 +7,6 @@ import {
   attr,
   editGraph,
   type GraphEditor,
-  intAttribute,
   intsAttribute,
   type Model,
   type Node,
@@ -155,10 +154,9 @@ class GramWriter {
   }
 
   /** [N, C · taps, …]: channel c · taps + t holds what tap t of channel c is multiplied with. */
-  private patches({ node, weight, channels }: WeightedLayer, input: string): string {
+  private patches({ node, weight, channels, inputs }: WeightedLayer, input: string): string {
     const kernel = weight.dims.slice(2)
     const taps = kernel.reduce((product, size) => product * size, 1)
-    const inputs = weight.dims[1]! * intAttribute(node, 'group', 1)
     const attributes = new Map(node.attributes)
     attributes.set('group', attr.int(inputs))
     const oneHot = this.initializer(`one-hot ${inputs} ${kernel.join()}`, () =>

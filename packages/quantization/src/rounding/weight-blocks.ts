@@ -1,8 +1,6 @@
 // A layer's weight as blocks [B, R, k]: R rows of outputs over k columns of inputs, in B parts that
 // see different inputs. Groups of a convolution are such parts; a layer of very many columns is cut
 // into more of them, each with some of the input channels.
-import { intAttribute } from '@pare/graph'
-
 import type { WeightedLayer } from '../layers/layer-weight.js'
 
 export interface WeightBlocks {
@@ -22,9 +20,8 @@ export function weightBlocks(layer: WeightedLayer, maxColumns: number): WeightBl
     : matrixBlocks(layer, maxColumns)
 }
 
-function convBlocks({ node, weight }: WeightedLayer, max: number): WeightBlocks | undefined {
+function convBlocks({ weight, groups }: WeightedLayer, max: number): WeightBlocks | undefined {
   const [channels = 1, inputs = 1, ...kernel] = weight.dims
-  const groups = intAttribute(node, 'group', 1)
   const taps = kernel.reduce((product, size) => product * size, 1)
   const cuts = cutsOf(inputs, taps, max)
   if (cuts === undefined) return undefined
@@ -41,10 +38,9 @@ function convBlocks({ node, weight }: WeightedLayer, max: number): WeightBlocks 
   }
 }
 
-function matrixBlocks({ node, weight }: WeightedLayer, max: number): WeightBlocks | undefined {
-  const isTransposed = node.opType === 'Gemm' && intAttribute(node, 'transB', 0) === 1
-  const [first = 1, second = 1] = weight.dims.slice(-2)
-  const [inputs, rows] = isTransposed ? [second, first] : [first, second]
+function matrixBlocks(layer: WeightedLayer, max: number): WeightBlocks | undefined {
+  const { inputs, channels: rows } = layer
+  const isTransposed = layer.axis < layer.inputAxis
   const blocks = cutsOf(inputs, 1, max)
   if (blocks === undefined) return undefined
   const columns = inputs / blocks

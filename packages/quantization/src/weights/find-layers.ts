@@ -3,11 +3,11 @@ import {
   type Graph,
   type GraphIndex,
   indexGraph,
-  intAttribute,
   type Node,
   nodeLabel,
   subgraphsOf,
 } from '@pare/graph'
+import { type Layer, readLayer } from '@pare/ops'
 import { NO_SHAPES, rankOf, type ValueShapes } from '@pare/passes'
 import { elementCount, type Tensor } from '@pare/tensor'
 
@@ -106,37 +106,25 @@ function weightLayer(
   index: GraphIndex,
   { options, shapes }: FindOptions,
 ): WeightLayer | StaysUnquantized | undefined {
-  const [data, indices] = [node.inputs[0] ?? '', node.inputs[1] ?? '']
-  const isTable = node.opType === 'Gather'
-  const weightName = isTable ? data : indices
-  const weight = index.constant(weightName)
-  if (weight === undefined) return withoutWeight(node, index)
-  if (isTable && (weight.dims.length < 2 || !isFloat(weight))) return undefined
+  const read = readLayer(node, index)
+  if (read === undefined) return undefined
+  if ('reason' in read) return stays(read.reason, read.message)
+  const { name: weightName, tensor: weight } = read.weight
+  if (read.kind === 'table' && (weight.dims.length < 2 || !isFloat(weight))) return undefined
   const forbidden = forbiddenBy(node, options)
   if (forbidden !== undefined) return forbidden
   if (!isFloat(weight)) {
     return stays('weight_not_float', `its weight is ${weight.dataType}`)
   }
-  const form = LAYOUTS[node.opType]!(node, weight)
+  const form = formOf(read)
   if ('reason' in form) return form
   const rank = rankProblem(node, weight, { options, index, shapes })
   if (rank !== undefined) return rank
-  return { node, weightName, weight, ...form, input: isTable ? indices : data, index }
+  return { node, weightName, weight, ...form, input: node.inputs[read.dataInput] ?? '', index }
 }
 
 function isFloat(tensor: Tensor): tensor is WeightLayer['weight'] {
   return tensor.dataType === 'float32' || tensor.dataType === 'float16'
-}
-
-/** A product of two activations is no layer; a layer whose weight is computed is one that stays. */
-function withoutWeight(node: Node, index: GraphIndex): StaysUnquantized | undefined {
-  if (node.opType === 'Gather') return undefined
-  if (node.opType !== 'MatMul') {
-    return stays('weight_not_constant', 'its weight is computed, not an initializer')
-  }
-  return index.constant(node.inputs[0] ?? '') === undefined
-    ? undefined
-    : stays('weight_not_constant', 'its constant is the left operand')
 }
 
 function forbiddenBy(node: Node, options: FindOptions['options']): StaysUnquantized | undefined {
@@ -155,35 +143,20 @@ function forbiddenBy(node: Node, options: FindOptions['options']): StaysUnquanti
     : stays('excluded_by_type', 'its type is not in op_types_to_quantize')
 }
 
-type Form = Pick<WeightLayer, 'layout' | 'rows' | 'columns'>
-
-const LAYOUTS: Readonly<Record<string, (node: Node, weight: Tensor) => Form | StaysUnquantized>> = {
-  Conv: (_node, { dims }) => ({
-    layout: 'conv',
-    rows: dims[0] ?? 0,
-    columns: elementCount(dims.slice(1)),
-  }),
-  Gather: (node, { dims }) =>
-    dims.length === 2 && intAttribute(node, 'axis', 0) === 0
-      ? { layout: 'table', rows: dims[0]!, columns: dims[1]! }
-      : stays(
-          'no_kernel',
-          'only tables of two dimensions, gathered along the first, have a kernel',
-        ),
-  Gemm: (node, { dims: [first = 0, second = 0] }) => {
-    if (intAttribute(node, 'transA', 0) === 1) {
-      return stays('gemm_form', 'its first input is transposed')
-    }
-    return intAttribute(node, 'transB', 0) === 1
-      ? { layout: 'nk', rows: first, columns: second }
-      : { layout: 'kn', rows: second, columns: first }
-  },
-  MatMul: (_node, { dims }) => {
-    if (dims.length < 2) return stays('gemm_form', 'its weight is a vector')
-    return dims.slice(0, -2).every((size) => size === 1)
-      ? { layout: 'kn', rows: dims.at(-1)!, columns: dims.at(-2)! }
-      : stays('batched_weight', 'its weight has batch dimensions')
-  },
+function formOf(layer: Layer): Pick<WeightLayer, 'layout' | 'rows' | 'columns'> | StaysUnquantized {
+  const { kind, inputAxis, outputAxis, inputs, outputs, unusual } = layer
+  if (unusual !== undefined) return stays(unusual.reason, unusual.message)
+  if (kind === 'convolution') {
+    const perRow = elementCount(layer.weight.tensor.dims.slice(1))
+    return { layout: 'conv', rows: outputs, columns: perRow }
+  }
+  if (kind !== 'table') {
+    const layout = outputAxis < inputAxis ? 'nk' : 'kn'
+    return { layout, rows: outputs, columns: inputs }
+  }
+  return layer.weight.tensor.dims.length === 2 && inputAxis === 0
+    ? { layout: 'table', rows: inputs, columns: outputs }
+    : stays('no_kernel', 'only tables of two dimensions, gathered along the first, have a kernel')
 }
 
 /** A weight [1, K, N] lends its rank to the product, which MatMulNBits does not know. */

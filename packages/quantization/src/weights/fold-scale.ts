@@ -1,6 +1,7 @@
 // Divides a value by one factor per column (its last dimension) by changing what makes it, so that
 // nothing is computed more than before. Exact but for rounding: y/s = (γ/s)·u + β/s.
-import { floatAttribute, type GraphEditor, intAttribute, type Node } from '@pare/graph'
+import { type GraphEditor, intAttribute, type Node } from '@pare/graph'
+import { readLayer } from '@pare/ops'
 import { type Tensor, tensorFromFloats, toFloat32 } from '@pare/tensor'
 
 /** Makes the changes that were found possible. */
@@ -35,8 +36,8 @@ type FoldInto = (editor: GraphEditor, node: Node, scales: Float32Array) => Fold 
 
 const FOLDS: Readonly<Record<string, FoldInto>> = {
   Add: (editor, node, scales) => foldSum(editor, node, scales),
-  Gemm: foldGemm,
-  MatMul: (editor, node, scales) => foldMatrix(editor, node, scales, false),
+  Gemm: foldLayer,
+  MatMul: foldLayer,
   Mul: foldProduct,
   // s > 0: relu(u)/s = relu(u/s).
   Relu: (editor, node, scales) => foldDivision(editor, node.inputs[0]!, scales, [node]),
@@ -75,36 +76,27 @@ function foldSum(editor: GraphEditor, node: Node, scales: Float32Array): Fold | 
   return undefined
 }
 
-function foldGemm(editor: GraphEditor, node: Node, scales: Float32Array): Fold | undefined {
-  const bias = node.inputs[2] ?? ''
-  const hasBias = bias !== '' && floatAttribute(node, 'beta', 1) !== 0
-  const vector = hasBias ? dividedVector(editor, node, 2, scales) : undefined
-  if (hasBias && vector === undefined) return undefined
-  const fold = foldMatrix(editor, node, scales, intAttribute(node, 'transB', 0) === 1)
-  if (fold === undefined) return undefined
-  return () => {
-    fold()
-    if (vector !== undefined) setConstant(editor, node, 2, vector)
+/** Divides the output columns of a matrix, and the bias. */
+function foldLayer(editor: GraphEditor, node: Node, scales: Float32Array): Fold | undefined {
+  const layer = readLayer(node, editor)
+  if (layer === undefined || 'reason' in layer) return undefined
+  const { tensor: weight, input } = layer.weight
+  if (!isFloat(weight) || weight.dims.length !== 2 || layer.outputs !== scales.length) {
+    return undefined
   }
-}
-
-/** Divides the output columns of a weight [K, N] or, transposed, [N, K]. */
-function foldMatrix(
-  editor: GraphEditor,
-  node: Node,
-  scales: Float32Array,
-  isTransposed: boolean,
-): Fold | undefined {
-  const weight = editor.constant(node.inputs[1] ?? '')
-  if (weight === undefined || !isFloat(weight) || weight.dims.length !== 2) return undefined
-  const [rows = 0, columns = 0] = weight.dims
-  if ((isTransposed ? rows : columns) !== scales.length) return undefined
-  const source = toFloat32(weight)
-  const divided = source.map(
-    (value, i) => value / scales[isTransposed ? Math.floor(i / columns) : i % columns]!,
+  const { biasInput, biasName, outputAxis } = layer
+  const hasBias = biasInput !== undefined && biasName !== undefined && layer.biasFactor !== 0
+  const vector = hasBias ? dividedVector(editor, node, biasInput, scales) : undefined
+  if (hasBias && vector === undefined) return undefined
+  const [, columns = 0] = weight.dims
+  const divided = toFloat32(weight).map(
+    (value, i) => value / scales[outputAxis === 0 ? Math.floor(i / columns) : i % columns]!,
   )
   const tensor = tensorFromFloats(weight.dataType, weight.dims, divided)
-  return () => setConstant(editor, node, 1, tensor)
+  return () => {
+    setConstant(editor, node, input, tensor)
+    if (hasBias) setConstant(editor, node, biasInput, vector!)
+  }
 }
 
 /** A constant input as a vector over the columns, divided; undefined where it is none. */
