@@ -2,22 +2,42 @@
 // CPUs. ReduceMin, ReduceMax and ReduceSum have no kernel for it, so that the whole tensor is put back
 // into rows first: that takes longer than the convolution itself where channels are many.
 import { type GraphIndex, indexGraph, type Model, type Node } from '@pare/graph'
+import { opSet } from '@pare/ops'
 import { toNumbers } from '@pare/tensor'
 
 /** Operators whose output has the dimensions of the first input, but for sizes. */
-const KEEPS_RANK: ReadonlySet<string> = new Set([
-  ...['Relu', 'Clip', 'LeakyRelu', 'PRelu', 'Sigmoid', 'HardSigmoid', 'HardSwish', 'Identity'],
-  ...['BatchNormalization', 'MaxPool', 'AveragePool', 'GlobalAveragePool', 'GlobalMaxPool'],
-  ...['Concat', 'InstanceNormalization', 'Pad', 'Resize'],
-])
+const KEEPS_RANK = opSet(
+  'Relu',
+  'Clip',
+  'LeakyRelu',
+  'PRelu',
+  'Sigmoid',
+  'HardSigmoid',
+  'HardSwish',
+  'Identity',
+  'BatchNormalization',
+  'MaxPool',
+  'AveragePool',
+  'GlobalAveragePool',
+  'GlobalMaxPool',
+  'Concat',
+  'InstanceNormalization',
+  'Pad',
+  'Resize',
+)
 
 /** Operators that have no negative output where no input is negative. */
-const KEEPS_SIGN: ReadonlySet<string> = new Set([
-  ...['MaxPool', 'AveragePool', 'GlobalAveragePool', 'GlobalMaxPool', 'Concat', 'Identity'],
-  ...['Add'],
-])
+const KEEPS_SIGN = opSet(
+  'MaxPool',
+  'AveragePool',
+  'GlobalAveragePool',
+  'GlobalMaxPool',
+  'Concat',
+  'Identity',
+  'Add',
+)
 
-const NEVER_NEGATIVE: ReadonlySet<string> = new Set(['Relu', 'Sigmoid', 'HardSigmoid'])
+const NEVER_NEGATIVE = opSet('Relu', 'Sigmoid', 'HardSigmoid')
 
 /**
  * The float32 values of four dimensions (samples, channels, height, width) behind convolutions that

@@ -25,7 +25,7 @@ export {
 export { countMacs, type MacCount, type ModelFacts, modelFacts } from './model/model-facts.js'
 export type { ModelSource, StoredModel } from './model/model-source.js'
 export { opCosts, type OpTypeCost, type OpTypeRow } from './profile/op-costs.js'
-export { opFamily } from './profile/op-family.js'
+export { opFamily } from './profile/op-family-table.js'
 export {
   type KernelProfile,
   type ModelProfile,

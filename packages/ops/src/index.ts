@@ -40,6 +40,7 @@ export {
   opRow,
   opSet,
   type OpTable,
+  ownRow,
 } from './op-types/op-tables.js'
 export { NEWEST_OPSET, OP_VERSIONS, type OpType } from './op-types/op-versions.js'
 export {

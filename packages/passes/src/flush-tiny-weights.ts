@@ -11,13 +11,14 @@ import {
   type Pass,
   type PassResult,
 } from '@pare/graph'
+import { opSet } from '@pare/ops'
 import { type Tensor, tensorFromFloat32, toFloat32 } from '@pare/tensor'
 
 export function flushTinyWeights(): Pass {
   return { name: 'flush_tiny_weights', run }
 }
 
-const LAYERS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul'])
+const LAYERS = opSet('Conv', 'ConvTranspose', 'Gemm', 'MatMul')
 const TINY = 1e-30
 
 function run(model: Model): PassResult {

@@ -11,6 +11,7 @@ import {
   type Pass,
   rewritePass,
 } from '@pare/graph'
+import { opRow, type OpTable, type OpType } from '@pare/ops'
 
 import {
   affineLayerBefore,
@@ -32,7 +33,7 @@ interface AffineMatch {
 
 const rule = defineRewrite<AffineMatch>({
   name: 'fold_affine',
-  opTypes: ['Add', 'Div', 'Mul', 'Sub'],
+  opTypes: ['Add', 'Div', 'Mul', 'Sub'] satisfies readonly OpType[],
   match,
   rewrite: ({ node, scaled }, editor) => replaceLayer(scaled, node, editor),
 })
@@ -47,7 +48,7 @@ function match(node: Node, index: GraphIndex): AffineMatch | Miss | undefined {
   const rank = layer.weight.dims.length
   const values = channelVector(constant, layer.channels, { axis: 1, rank })
   if (values === undefined) return undefined
-  const affine = AFFINE_MAPS[node.opType]?.(values, constantIsRight)
+  const affine = opRow(AFFINE_MAPS, node)?.(values, constantIsRight)
   if (affine === undefined) return undefined
   const scaled = scaleLayer(layer, affine)
   return 'miss' in scaled ? scaled : { node, scaled }
@@ -55,7 +56,7 @@ function match(node: Node, index: GraphIndex): AffineMatch | Miss | undefined {
 
 type AffineMap = (c: Float64Array, constantIsRight: boolean) => ChannelAffine | undefined
 
-const AFFINE_MAPS: Readonly<Record<string, AffineMap>> = {
+const AFFINE_MAPS: OpTable<AffineMap> = {
   Add: (c) => ({ scale: filled(c, 1), shift: c }),
   Div: (c, constantIsRight) =>
     constantIsRight && !c.includes(0)

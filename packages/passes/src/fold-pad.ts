@@ -23,6 +23,7 @@ import {
   rewritePass,
   stringAttribute,
 } from '@pare/graph'
+import { opSet } from '@pare/ops'
 import { toIntegers, toNumbers } from '@pare/tensor'
 
 export function foldPad(): Pass {
@@ -73,7 +74,7 @@ function rewrite({ node, pads, readers }: PadMatch, editor: GraphEditor): void {
   editor.removeNode(node)
 }
 
-const READERS: ReadonlySet<string> = new Set(['AveragePool', 'Conv'])
+const READERS = opSet('AveragePool', 'Conv')
 
 function canTakePads(reader: Node, value: string): boolean {
   if (reader.domain !== '' || !READERS.has(reader.opType)) return false

@@ -16,6 +16,7 @@ import {
   readValues,
   subgraphsOf,
 } from '@pare/graph'
+import { opSet } from '@pare/ops'
 import type { Tensor } from '@pare/tensor'
 
 export function hoistConstants(): Pass {
@@ -23,10 +24,10 @@ export function hoistConstants(): Pass {
 }
 
 /** Bodies of other operators (BeamSearch, SequenceMap) follow rules of their own. */
-const CONTROL_FLOW: ReadonlySet<string> = new Set(['If', 'Loop', 'Scan'])
+const CONTROL_FLOW = opSet('If', 'Loop', 'Scan')
 
 /** Rule 2: they make nothing larger, and cost nothing where they are not folded after all. */
-const LAYOUT_OPS: ReadonlySet<string> = new Set([
+const LAYOUT_OPS = opSet(
   'Cast',
   'Concat',
   'Flatten',
@@ -36,7 +37,7 @@ const LAYOUT_OPS: ReadonlySet<string> = new Set([
   'Squeeze',
   'Transpose',
   'Unsqueeze',
-])
+)
 
 const FLOATS: ReadonlySet<string> = new Set(['bfloat16', 'float16', 'float32', 'float64'])
 

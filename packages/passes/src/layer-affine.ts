@@ -1,7 +1,7 @@
 // A layer followed by y = scale · x + shift per output channel is one layer with another weight and
 // bias. This file knows how that looks for each kind of layer; passes decide when to do it.
 import { type GraphEditor, type GraphIndex, type Miss, miss, type Node } from '@pare/graph'
-import { type Layer, type LayerForm, layerForm, readLayer } from '@pare/ops'
+import { type Layer, type LayerForm, layerForm, opSet, readLayer } from '@pare/ops'
 import { type DataType, type Tensor, tensorFromFloats, toFloat32 } from '@pare/tensor'
 
 /** Per output channel, in double precision. */
@@ -23,7 +23,7 @@ export interface AffineLayer {
 /** Types in which weights can be rewritten without losing more than their own rounding. */
 const WEIGHT_TYPES: ReadonlySet<DataType> = new Set(['float32', 'float16'])
 
-export const AFFINE_LAYERS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm'])
+export const AFFINE_LAYERS = opSet('Conv', 'ConvTranspose', 'Gemm')
 
 /**
  * The layer that makes `value`, if only `reader` reads it. Undefined: no such layer; a Miss: there

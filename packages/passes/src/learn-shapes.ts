@@ -6,7 +6,7 @@
 // 4. Values that are no tensors (sequences) are skipped, and so are values of types that the
 //    runtime does not hand out.
 import { type Graph, indexGraph, type Model, type Node, subgraphsOf } from '@pare/graph'
-import { opFacts } from '@pare/ops'
+import { opFacts, opSet } from '@pare/ops'
 
 import type { OpenModel, Tensors } from './model-session.js'
 import type { ValueShape, ValueShapes } from './value-types.js'
@@ -106,12 +106,12 @@ function innerValues({ graph }: Model): readonly string[] {
 }
 
 /** Sequence operators that make tensors. */
-const TENSORS_FROM_SEQUENCES: ReadonlySet<string> = new Set([
+const TENSORS_FROM_SEQUENCES = opSet(
   'ConcatFromSequence',
   'OptionalHasElement',
   'SequenceAt',
   'SequenceLength',
-])
+)
 
 /** Of the values that nodes make; `outer` are those of the graphs around. */
 function nonTensors(graph: Graph, outer: ReadonlySet<string>): ReadonlySet<string> {

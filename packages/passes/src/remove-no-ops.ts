@@ -7,17 +7,15 @@
 import {
   defineRewrite,
   type GraphIndex,
-  intAttribute,
-  intsAttribute,
   type Miss,
-  miss,
   type Node,
   type Pass,
   rewritePass,
 } from '@pare/graph'
-import { dataTypeNumber, toIntegers, toNumbers } from '@pare/tensor'
+import { opRow } from '@pare/ops'
 
-import { dataTypeOf, NO_SHAPES, type ValueShapes } from './value-types.js'
+import { noOpTable } from './no-op-table.js'
+import { NO_SHAPES, type ValueShapes } from './value-types.js'
 
 export interface RemoveNoOpsOptions {
   /** Types of values, where the file does not declare them. */
@@ -28,7 +26,7 @@ export function removeNoOps({ shapes = NO_SHAPES }: RemoveNoOpsOptions = {}): Pa
   return rewritePass(
     defineRewrite<NoOpMatch>({
       name: 'remove_no_ops',
-      opTypes: Object.keys(NO_OP_RULES),
+      opTypes: Object.keys(noOpTable),
       match: (node, index) => match(node, index, shapes),
       rewrite: ({ node, input, output }, editor) => {
         editor.replaceUses(output, input)
@@ -47,50 +45,10 @@ interface NoOpMatch {
 function match(node: Node, index: GraphIndex, shapes: ValueShapes): NoOpMatch | Miss | undefined {
   const [input = '', output = ''] = [node.inputs[0], node.outputs[0]]
   if (input === '' || output === '') return undefined
-  const verdict = NO_OP_RULES[node.opType]?.(node, index, shapes)
+  const verdict = opRow(noOpTable, node)?.(node, index, shapes)
   if (verdict !== true) return typeof verdict === 'object' ? verdict : undefined
   if (index.isGraphOutput(output)) {
     if (index.producer(input) === undefined || index.isGraphOutput(input)) return undefined
   }
   return { node, input, output }
-}
-
-type NoOpRule = (node: Node, index: GraphIndex, shapes: ValueShapes) => boolean | Miss
-
-const isSingleInput: NoOpRule = (node) => node.inputs.length === 1
-
-const NO_OP_RULES: Readonly<Record<string, NoOpRule>> = {
-  Cast: (node, index, shapes) => {
-    const type = dataTypeOf(node.inputs[0] ?? '', index, shapes)
-    return type !== undefined && dataTypeNumber(type) === intAttribute(node, 'to')
-  },
-  Concat: isSingleInput,
-  Dropout: isIdleDropout,
-  Identity: () => true,
-  Max: isSingleInput,
-  Mean: isSingleInput,
-  Min: isSingleInput,
-  Pad: (node, index) => padsOf(node, index)?.every((pad) => pad === 0) ?? false,
-  Sum: isSingleInput,
-  Transpose: (node) => intsAttribute(node, 'perm')?.every((axis, i) => axis === i) ?? false,
-}
-
-function isIdleDropout(node: Node, index: GraphIndex): boolean | Miss {
-  const mask = node.outputs[1] ?? ''
-  if (mask !== '' && (index.consumers(mask).length > 0 || index.isGraphOutput(mask))) {
-    return miss('dropout_mask_used', 'the mask of this Dropout is read, so it stays')
-  }
-  const training = node.inputs[2] ?? ''
-  if (training === '') return true
-  const flag = index.constant(training)
-  if (flag !== undefined && toNumbers(flag)[0] === 0) return true
-  return miss('dropout_in_training', 'this Dropout may be in training mode, so it stays', 'warning')
-}
-
-/** Constant pads, from the input (opset 11) or the attribute. */
-function padsOf(node: Node, index: GraphIndex): readonly number[] | undefined {
-  const input = node.inputs[1] ?? ''
-  if (input === '') return intsAttribute(node, 'pads')
-  const pads = index.constant(input)
-  return pads === undefined ? undefined : toIntegers(pads)
 }

@@ -1,8 +1,9 @@
 // Whose bodies quantizers enter. Bodies of other operators (BeamSearch, SequenceMap) follow rules of
 // their own, and stay as they are.
 import { type Diagnostic, type Node, nodeLabel, subgraphsOf } from '@pare/graph'
+import { opSet } from '@pare/ops'
 
-const CONTROL_FLOW: ReadonlySet<string> = new Set(['If', 'Loop', 'Scan'])
+const CONTROL_FLOW = opSet('If', 'Loop', 'Scan')
 
 export function hasOpenBodies(node: Node): boolean {
   return node.domain === '' && CONTROL_FLOW.has(node.opType) && subgraphsOf(node).length > 0

@@ -1,12 +1,19 @@
 // Whether a model expects its input at the scale that the data has.
 import { type GraphIndex, indexGraph, type Model, type Node } from '@pare/graph'
-import { readLayer } from '@pare/ops'
+import { opSet, readLayer } from '@pare/ops'
 import { type Tensor, toFloat32 } from '@pare/tensor'
 
 /** They change no value. */
-const CARRIERS: ReadonlySet<string> = new Set([
-  ...['Cast', 'Flatten', 'Identity', 'Pad', 'Reshape', 'Squeeze', 'Transpose', 'Unsqueeze'],
-])
+const CARRIERS = opSet(
+  'Cast',
+  'Flatten',
+  'Identity',
+  'Pad',
+  'Reshape',
+  'Squeeze',
+  'Transpose',
+  'Unsqueeze',
+)
 
 /**
  * How many times greater the first layer makes the typical magnitude of an input: the median over its

@@ -2,8 +2,9 @@
 // but a kernel writes some value of the file, or is named after one, or reads a weight of the file: it
 // computes that value, and all that leads to it and that no earlier kernel has computed.
 import { firstOf, type Graph, type Node, nodeLabel, readValues, walkNodes } from '@pare/graph'
+import { opSet } from '@pare/ops'
 
-import { opFamily } from './op-family.js'
+import { opFamily } from './op-family-table.js'
 
 /** One kernel as far as it is known: its name, and when the graph was read back what it reads and writes. */
 export interface KnownKernel {
@@ -69,14 +70,14 @@ function claim(
 }
 
 /** Nodes that only convert: a kernel that covers another one too is named after that. */
-const CONVERSIONS: ReadonlySet<string> = new Set([
+const CONVERSIONS = opSet(
   'Cast',
   'Constant',
   'DequantizeLinear',
   'DynamicQuantizeLinear',
   'Identity',
   'QuantizeLinear',
-])
+)
 
 /**
  * Of the nodes of one kernel the one it is known by: the last that is what the kernel stands for

@@ -1,7 +1,7 @@
 // Size and time by type of operator, of two models beside each other.
 import { type Model, walkNodes } from '@pare/graph'
 
-import { opFamily } from './op-family.js'
+import { opFamily } from './op-family-table.js'
 import type { ModelProfile } from './profile-model.js'
 import { servedConstants } from './weight-readers.js'
 

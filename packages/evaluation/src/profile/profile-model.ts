@@ -6,7 +6,7 @@ import { decodeModel } from '@pare/onnx'
 import { type Feeds, feedsFor } from '../feeds.js'
 import { coveredNodes, mainNode } from './covered-nodes.js'
 import { type TimedKernel, timedKernels } from './kernels.js'
-import { opFamily } from './op-family.js'
+import { opFamily } from './op-family-table.js'
 import { servedConstants, weightReaders } from './weight-readers.js'
 
 /**

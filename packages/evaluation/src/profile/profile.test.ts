@@ -11,7 +11,7 @@ import { createRandom, type RuntimeTensor, tensorFromInts } from '@pare/tensor'
 import { describe, expect, it } from 'vitest'
 
 import { opCosts } from './op-costs.js'
-import { opFamily } from './op-family.js'
+import { opFamily } from './op-family-table.js'
 import { type ModelProfile, profileModel, type TraceRuns } from './profile-model.js'
 
 const runtime = onnxRuntime()

@@ -7,6 +7,7 @@ import {
   type Node,
   walkGraphs,
 } from '@pare/graph'
+import { opSet } from '@pare/ops'
 import { bitsOf, elementCount, type Tensor } from '@pare/tensor'
 
 /** A constant, what it weighs in the file, and the node it is for. */
@@ -37,13 +38,7 @@ function* constantsOf(graph: Graph): Generator<ServedConstant> {
   }
 }
 
-const UNPACKING: ReadonlySet<string> = new Set([
-  'Cast',
-  'DequantizeLinear',
-  'Identity',
-  'Reshape',
-  'Transpose',
-])
+const UNPACKING = opSet('Cast', 'DequantizeLinear', 'Identity', 'Reshape', 'Transpose')
 
 /** The first reader that computes with it. */
 function readerOf(value: string, index: GraphIndex): Node | null {

@@ -3,6 +3,8 @@
  * file and 64 GiB of memory. Where the shape is a constant, the claim is checked here; where it is
  * computed, the engine's memory limit holds.
  */
+import { opRow, type OpTable } from '@pare/ops'
+
 import type { ElementType } from './element-types.js'
 import { storedBytes } from './element-types.js'
 import type { ScanContext } from './scan-context.js'
@@ -16,28 +18,28 @@ type Elements = (claim: ShapeClaim) => bigint | undefined
 const windowLength: Elements = (claim) => ints(claim, 0)?.[0]
 const randomShape: Elements = (claim) => product(claim.shape)
 
-const CLAIMED_ELEMENTS: ReadonlyMap<string, Elements> = new Map<string, Elements>([
-  ['BlackmanWindow', windowLength],
-  ['ConstantOfShape', (claim) => product(ints(claim, 0))],
-  ['Expand', (claim) => product(ints(claim, 1))],
-  ['HammingWindow', windowLength],
-  ['HannWindow', windowLength],
-  ['OneHot', (claim) => times(ints(claim, 1)?.[0], constant(claim, 0)?.elements)],
-  ['Pad', paddedElements],
-  ['RandomNormal', randomShape],
-  ['RandomUniform', randomShape],
-  ['Range', rangeLength],
-  ['Resize', (claim) => product(ints(claim, 3))],
-  ['Tile', (claim) => times(product(ints(claim, 1)), constant(claim, 0)?.elements)],
-])
+const CLAIMED_ELEMENTS: OpTable<Elements> = {
+  BlackmanWindow: windowLength,
+  ConstantOfShape: (claim) => product(ints(claim, 0)),
+  Expand: (claim) => product(ints(claim, 1)),
+  HammingWindow: windowLength,
+  HannWindow: windowLength,
+  OneHot: (claim) => times(ints(claim, 1)?.[0], constant(claim, 0)?.elements),
+  Pad: paddedElements,
+  RandomNormal: randomShape,
+  RandomUniform: randomShape,
+  Range: rangeLength,
+  Resize: (claim) => product(ints(claim, 3)),
+  Tile: (claim) => times(product(ints(claim, 1)), constant(claim, 0)?.elements),
+}
 
 export function makesShape(opType: string): boolean {
-  return CLAIMED_ELEMENTS.has(opType)
+  return opRow(CLAIMED_ELEMENTS, { opType, domain: '' }) !== undefined
 }
 
 export function checkStaticClaims(context: ScanContext): void {
   for (const claim of context.claims) {
-    const elements = CLAIMED_ELEMENTS.get(claim.opType)?.(claim)
+    const elements = opRow(CLAIMED_ELEMENTS, { opType: claim.opType, domain: '' })?.(claim)
     if (elements === undefined || elements <= 0n) continue
     const known = claim.elementType ?? constant(claim, 0)?.elementType
     const isData = claim.opType === 'Expand' || claim.opType === 'Tile' || claim.opType === 'Pad'

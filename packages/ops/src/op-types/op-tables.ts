@@ -74,7 +74,7 @@ export function isMicrosoftOpType(name: string): name is MicrosoftOpType {
   return (MICROSOFT_OP_TYPES as readonly string[]).includes(name)
 }
 
-/** Names come from strangers' models: `constructor` must find nothing. */
-function ownRow<Row>(table: Readonly<Record<string, Row | undefined>>, name: string) {
+/** A row by name alone. Names come from strangers' models: `constructor` must find nothing. */
+export function ownRow<Row>(table: Readonly<Record<string, Row | undefined>>, name: string) {
   return Object.hasOwn(table, name) ? table[name] : undefined
 }

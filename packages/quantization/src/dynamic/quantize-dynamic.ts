@@ -9,6 +9,7 @@ import {
   nodeLabel,
   onnxOpset,
 } from '@pare/graph'
+import { type MicrosoftOpType, opKeyRow, opRow, type OpTable, type OpType } from '@pare/ops'
 
 import { errors } from '../errors.js'
 import type { WeightRange } from '../integers/quantize-weight.js'
@@ -18,8 +19,8 @@ import { type StaysFloat, staysFloat, toDiagnostic } from '../report/decision.js
 import type { LayerReport } from '../report/report.js'
 import { withMicrosoftOps } from '../writing/microsoft-ops.js'
 import { removeUnused } from '../writing/written-constants.js'
+import { type DynamicLayer, dynamicRewriteTable } from './dynamic-rewrite-table.js'
 import { DynamicWriter } from './operand.js'
-import { DYNAMIC_REWRITES, type DynamicLayer, operatorName } from './rewrites.js'
 
 export interface QuantizeDynamicOptions {
   /** Default, and for now only, `int8`. */
@@ -43,7 +44,13 @@ export interface QuantizeDynamicResult {
   readonly diagnostics: readonly Diagnostic[]
 }
 
-export const DYNAMIC_DEFAULT_OP_TYPES = ['MatMul', 'Gemm', 'LSTM', 'Attention', 'Gather'] as const
+export const DYNAMIC_DEFAULT_OP_TYPES = [
+  'MatMul',
+  'Gemm',
+  'LSTM',
+  'Attention',
+  'Gather',
+] as const satisfies readonly (OpType | MicrosoftOpType)[]
 
 /** First opset with DynamicQuantizeLinear. */
 const FIRST_OPSET = 11
@@ -117,7 +124,7 @@ class DynamicQuantization {
   }
 
   private quantizeNode(writer: DynamicWriter, node: Node): DynamicLayer | StaysFloat | undefined {
-    const found = DYNAMIC_REWRITES[operatorName(node)]?.(node, writer.editor)
+    const found = opKeyRow(dynamicRewriteTable, node)?.(node, writer.editor)
     if (found === undefined) return undefined
     const forbidden = this.forbidden(node)
     if (forbidden !== undefined) return forbidden
@@ -135,14 +142,14 @@ class DynamicQuantization {
     const types: readonly string[] = opTypesToQuantize ?? DYNAMIC_DEFAULT_OP_TYPES
     if (types.includes(node.opType)) return undefined
     return (
-      (opTypesToQuantize === undefined ? BY_REQUEST[node.opType] : undefined) ??
+      (opTypesToQuantize === undefined ? opRow(BY_REQUEST, node) : undefined) ??
       staysFloat('excluded_by_type', 'its type is not in op_types_to_quantize')
     )
   }
 }
 
 /** What is quantized only where `op_types_to_quantize` names it, and why. */
-const BY_REQUEST: Readonly<Record<string, StaysFloat>> = {
+const BY_REQUEST: OpTable<StaysFloat> = {
   Conv: staysFloat(
     'not_worth_converting',
     'ConvInteger is slower than the float Conv; name Conv in op_types_to_quantize to have it anyway',

@@ -4,6 +4,7 @@
 //   s_j = max|X_j|^α / max|W_j|^(1 − α)
 // and the weights that read them multiplied by it. The division goes into what makes the activation.
 import { type Diagnostic, editGraph, type Model, nodeLabel } from '@pare/graph'
+import type { OpType } from '@pare/ops'
 import type { ValueShapes } from '@pare/passes'
 
 import { type ChannelGraph, channelGraph, keepsScale } from '../channels/channel-graph.js'
@@ -21,7 +22,7 @@ import { errors } from '../errors.js'
 import { insertDivisions, type InsertedDivision } from './smooth-insert.js'
 
 /** Layers whose input can be smoothed. */
-export const SMOOTH_OP_TYPES = ['Conv', 'Gemm', 'MatMul'] as const
+export const SMOOTH_OP_TYPES = ['Conv', 'Gemm', 'MatMul'] as const satisfies readonly OpType[]
 export type SmoothOpType = (typeof SMOOTH_OP_TYPES)[number]
 
 export interface SmoothTargets {

@@ -1,6 +1,6 @@
 // What single nodes tell about types. Nothing is decided here beyond that.
 import { type Model, type Node, subgraphsOf } from '@pare/graph'
-import { opFacts } from '@pare/ops'
+import { opFacts, opRow, type OpTable } from '@pare/ops'
 
 import { Analysis, type NodeInScope } from './analysis.js'
 import { readControlFlow } from './control-flow.js'
@@ -179,10 +179,10 @@ function isKeptInput(node: Node, position: number): boolean {
 }
 
 /** Inputs for which 0 is a singularity. */
-const DIVISORS: Readonly<Record<string, number>> = { Div: 1, Log: 0, Reciprocal: 0 }
+const DIVISORS: OpTable<number> = { Div: 1, Log: 0, Reciprocal: 0 }
 
 function markDivisors(node: Node, inputs: readonly (ScopedValue | undefined)[]): void {
-  const position = DIVISORS[node.opType]
+  const position = opRow(DIVISORS, node)
   const divisor = position === undefined ? undefined : inputs[position]
   if (divisor !== undefined) divisor.isDivisor = true
 }

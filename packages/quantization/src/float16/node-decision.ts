@@ -6,7 +6,7 @@
 // 5. Narrow: layers with constant weights and whatever reads large constants; that is the point.
 // 6. All others take the type that needs the fewest Casts.
 import { type Node, nodeLabel, stringAttribute } from '@pare/graph'
-import { opFacts } from '@pare/ops'
+import { opFacts, type OpFamily, opSet } from '@pare/ops'
 import { elementCount } from '@pare/tensor'
 
 import type { Width } from './fewest-casts.js'
@@ -79,14 +79,7 @@ export function computesCounts({ inputs }: Pick<Candidate, 'inputs'>): boolean {
 }
 
 /** Functions whose results are no longer counts, whatever went in. */
-const ENDS_COUNTING: ReadonlySet<string> = new Set([
-  'Cos',
-  'Erf',
-  'Sigmoid',
-  'Sin',
-  'Softmax',
-  'Tanh',
-])
+const ENDS_COUNTING = opSet('Cos', 'Erf', 'Sigmoid', 'Sin', 'Softmax', 'Tanh')
 
 /** Whether the node's results are counts again, given that its inputs are. */
 export function passesCounts(candidate: Candidate): boolean {
@@ -131,7 +124,7 @@ function outOfRange(
   return undefined
 }
 
-const LAYER_FAMILIES: ReadonlySet<string> = new Set(['convolution', 'matmul', 'recurrent'])
+const LAYER_FAMILIES: ReadonlySet<OpFamily> = new Set(['convolution', 'matmul', 'recurrent'])
 
 /** Constants from this many elements on decide the size of the file. */
 const LARGE_CONSTANT = 1024

@@ -1,3 +1,4 @@
+import type { OpType } from '@pare/ops'
 import type { DataType } from '@pare/tensor'
 
 import { errors } from '../errors.js'
@@ -54,12 +55,14 @@ export interface ConvertFloat16Options {
 /**
  * Stay float32 by default: sums over many values (CumSum, ReduceProd, …), functions of large
  * arguments (Cos, Sin), selections where rounding makes ties (TopK, NonMaxSuppression, coordinates
- * of RoiAlign), generators, which would give other values, and MeanVarianceNormalization, whose
- * definition adds a float32 constant.
+ * of RoiAlign), generators, which would give other values, BitCast, which reads bits, and
+ * MeanVarianceNormalization, whose definition adds a float32 constant.
  */
 export const FLOAT16_BLOCKED_OPS = [
   'Bernoulli',
+  'BitCast',
   'Cos',
+  'CumProd',
   'CumSum',
   'DFT',
   'DequantizeLinear',
@@ -90,7 +93,7 @@ export const FLOAT16_BLOCKED_OPS = [
   'TopK',
   'Unique',
   'Upsample',
-] as const
+] as const satisfies readonly OpType[]
 
 export const FLOAT16_DEFAULTS = {
   type: 'float16',

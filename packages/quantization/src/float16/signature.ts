@@ -1,8 +1,9 @@
 // Which inputs and outputs of an operator share a float type, and whether that type may be narrow.
 import type { Node } from '@pare/graph'
+import { microsoftOpRow, opRow } from '@pare/ops'
 import type { DataType } from '@pare/tensor'
 
-import { MICROSOFT_SIGNATURES, ONNX_SIGNATURES, type SignatureTable } from './type-signatures.js'
+import { float16SignatureTable, microsoftFloat16SignatureTable } from './float16-signature-table.js'
 
 /** What float32 is converted to. */
 export const NARROW_TYPES = ['float16', 'bfloat16'] as const
@@ -22,12 +23,6 @@ export interface Signature {
   readonly allows: (variable: string, type: NarrowType) => boolean
 }
 
-const TABLES: Readonly<Record<string, SignatureTable>> = {
-  '': ONNX_SIGNATURES,
-  'ai.onnx': ONNX_SIGNATURES,
-  'com.microsoft': MICROSOFT_SIGNATURES,
-}
-
 const FLAGS: Readonly<Record<NarrowType, string>> = { float16: 'h', bfloat16: 'b' }
 
 const FIXED: Readonly<Record<string, KnownType>> = {
@@ -39,12 +34,15 @@ const FIXED: Readonly<Record<string, KnownType>> = {
 
 /** Undefined for operators that the tables do not know. */
 export function signatureOf(node: Node, version: number): Signature | undefined {
-  const rows = TABLES[node.domain]?.[node.opType]?.split(' | ')
-  const row = rows?.filter((text) => Number.parseInt(text, 10) <= version).at(-1) ?? rows?.[0]
+  const text =
+    opRow<string>(float16SignatureTable, node) ??
+    microsoftOpRow<string>(microsoftFloat16SignatureTable, node)
+  const rows = text?.split(' | ')
+  const row = rows?.filter((row) => Number.parseInt(row, 10) <= version).at(-1) ?? rows?.[0]
   return row === undefined ? undefined : parseSignature(row)
 }
 
-/** Reads `opset inputs>outputs variables`, as the head of type-signatures.ts describes. */
+/** Reads `opset inputs>outputs variables`, as the head of float16-signature-table.ts describes. */
 function parseSignature(text: string): Signature {
   const [, ports = '', variables = ''] = text.split(' ')
   const [inputs = '', outputs = ''] = ports.split('>')

@@ -1,8 +1,9 @@
 // Which nodes compute on the data.
 import { intAttribute, type Model, type Node, readValues } from '@pare/graph'
+import { opSet } from '@pare/ops'
 
 /** Results that are shapes, indices or truth values, not data. */
-const LEAVES_THE_DATA: ReadonlySet<string> = new Set([
+const LEAVES_THE_DATA = opSet(
   'ArgMax',
   'ArgMin',
   'Equal',
@@ -15,7 +16,7 @@ const LEAVES_THE_DATA: ReadonlySet<string> = new Set([
   'NonZero',
   'Shape',
   'Size',
-])
+)
 
 const FLOATS: ReadonlySet<string> = new Set(['float32', 'float16', 'float64'])
 /** TensorProto.DataType of the same. */

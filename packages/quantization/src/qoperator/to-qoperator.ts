@@ -12,7 +12,7 @@ import {
   onnxOpset,
   type Pass,
 } from '@pare/graph'
-import { layerWeight, opFacts, sharesQuantization } from '@pare/ops'
+import { layerWeight, opFacts, opRow, sharesQuantization } from '@pare/ops'
 import { toFloat32 } from '@pare/tensor'
 
 import { withMicrosoftOps } from '../writing/microsoft-ops.js'
@@ -25,7 +25,7 @@ import {
   quantization,
   type Quantized,
 } from './dequantized.js'
-import { LINEAR_FORMS, type LinearForm, type Operands } from './linear-operators.js'
+import { type LinearForm, linearFormTable, type Operands } from './linear-form-table.js'
 
 export function toQOperator(): Pass {
   return { name: 'to_qoperator', run }
@@ -54,7 +54,7 @@ interface Subject {
 
 function rewriteArithmetic(editor: GraphEditor, pool: ScalarPool, subject: Subject): boolean {
   const { node } = subject
-  const formOf = LINEAR_FORMS[node.opType]
+  const formOf = opRow(linearFormTable, node)
   if (formOf === undefined) return false
   const operands = readOperands(editor, pool, subject)
   const form = operands === undefined ? undefined : formOf(operands)

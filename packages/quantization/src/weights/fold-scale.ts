@@ -1,17 +1,13 @@
 // Divides a value by one factor per column (its last dimension) by changing what makes it, so that
 // nothing is computed more than before. Exact but for rounding: y/s = (γ/s)·u + β/s.
 import { type GraphEditor, intAttribute, type Node } from '@pare/graph'
-import { readLayer } from '@pare/ops'
+import { opRow, opSet, type OpTable, readLayer } from '@pare/ops'
 import { type Tensor, tensorFromFloats, toFloat32 } from '@pare/tensor'
 
 /** Makes the changes that were found possible. */
 export type Fold = () => void
 
-const NORMS: ReadonlySet<string> = new Set([
-  'LayerNormalization',
-  'RMSNormalization',
-  'SimplifiedLayerNormalization',
-])
+const NORMS = opSet('LayerNormalization', 'RMSNormalization', 'SimplifiedLayerNormalization')
 
 /**
  * Undefined where no exact way exists: the value is read by others than `readers`, or what makes it
@@ -29,12 +25,12 @@ export function foldDivision(
   if (producer === undefined || producer.domain !== '') return undefined
   if (isShared || editor.isGraphOutput(value)) return undefined
   if (NORMS.has(producer.opType)) return foldNorm(editor, producer, scales)
-  return FOLDS[producer.opType]?.(editor, producer, scales)
+  return opRow(FOLDS, producer)?.(editor, producer, scales)
 }
 
 type FoldInto = (editor: GraphEditor, node: Node, scales: Float32Array) => Fold | undefined
 
-const FOLDS: Readonly<Record<string, FoldInto>> = {
+const FOLDS: OpTable<FoldInto> = {
   Add: (editor, node, scales) => foldSum(editor, node, scales),
   Gemm: foldLayer,
   MatMul: foldLayer,

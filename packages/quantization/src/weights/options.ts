@@ -1,3 +1,5 @@
+import type { OpType } from '@pare/ops'
+
 import { errors } from '../errors.js'
 import { WEIGHT_BITS, type WeightBits } from './block-grid.js'
 
@@ -10,7 +12,12 @@ export type WeightAlgorithm = (typeof WEIGHT_ALGORITHMS)[number]
 export const WEIGHT_BLOCK_SIZES = [16, 32, 64, 128, 256] as const
 
 /** Op types with weights that can be quantized; Conv only in format QDQ. */
-export const WEIGHT_OP_TYPES = ['MatMul', 'Gemm', 'Gather', 'Conv'] as const
+export const WEIGHT_OP_TYPES = [
+  'MatMul',
+  'Gemm',
+  'Gather',
+  'Conv',
+] as const satisfies readonly OpType[]
 
 /** What MatMulNBits computes in. 0 and 1: float32; 4: int8. */
 export type AccuracyLevel = 0 | 1 | 2 | 3 | 4
@@ -67,7 +74,7 @@ export const WEIGHTS_DEFAULTS = {
   alphaSteps: 20,
 } as const satisfies QuantizeWeightsOptions
 
-const DEFAULT_OP_TYPES: Readonly<Record<WeightFormat, readonly string[]>> = {
+const DEFAULT_OP_TYPES: Readonly<Record<WeightFormat, readonly OpType[]>> = {
   MatMulNBits: ['MatMul', 'Gemm', 'Gather'],
   QDQ: ['MatMul', 'Gemm', 'Gather', 'Conv'],
 }

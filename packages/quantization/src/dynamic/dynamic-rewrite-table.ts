@@ -1,5 +1,6 @@
 // Which operators dynamic quantization knows, and how each is rewritten.
 import { type GraphIndex, type Node } from '@pare/graph'
+import type { OpKeyTable } from '@pare/ops'
 
 import type { QuantizedWeight } from '../integers/quantize-weight.js'
 import { weightedLayer } from '../layers/layer-weight.js'
@@ -28,11 +29,6 @@ export interface DynamicMatch {
 
 /** Undefined for a node that has no weight at all. */
 export type DynamicRule = (node: Node, index: GraphIndex) => DynamicMatch | StaysFloat | undefined
-
-/** The name under which a rule is listed. */
-export function operatorName({ domain, opType }: Node): string {
-  return domain === '' ? opType : `${domain}.${opType}`
-}
 
 const matMul: DynamicRule = (node, index) => {
   const layer = weightedLayer(node, index)
@@ -91,7 +87,7 @@ const gather: DynamicRule = (node, index) => {
 }
 
 /** By operator, with the domain where it is not ai.onnx. */
-export const DYNAMIC_REWRITES: Readonly<Record<string, DynamicRule>> = {
+export const dynamicRewriteTable: OpKeyTable<DynamicRule> = {
   Conv: matMul,
   GRU: recurrent,
   Gather: gather,

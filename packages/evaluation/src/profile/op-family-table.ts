@@ -1,7 +1,10 @@
 // What a kernel computes, whatever the numbers are written in: so that the Conv nodes of a float
 // model stand beside the QLinearConv kernels of its quantized form.
+import { type MicrosoftOpType, type OpType, ownRow } from '@pare/ops'
 
-const FAMILIES: Readonly<Record<string, string>> = {
+type Kernel = OpType | MicrosoftOpType
+
+const opFamilyTable: Readonly<Partial<Record<Kernel, Kernel>>> = {
   BiasGelu: 'Gelu',
   ConvInteger: 'Conv',
   DynamicQuantizeLSTM: 'LSTM',
@@ -28,6 +31,7 @@ const FAMILIES: Readonly<Record<string, string>> = {
 
 /** The operator that a kernel or a node stands for: `QLinearConv` is a `Conv`. */
 export function opFamily(opType: string): string {
-  if (Object.hasOwn(FAMILIES, opType)) return FAMILIES[opType]!
+  const family = ownRow(opFamilyTable, opType)
+  if (family !== undefined) return family
   return /^QLinear[A-Z]/.test(opType) ? opType.slice('QLinear'.length) : opType
 }

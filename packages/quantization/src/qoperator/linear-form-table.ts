@@ -1,6 +1,7 @@
 // The operators that compute on integers with their scales as inputs, one row per ONNX operator.
 // QLinearConv and QLinearMatMul are ONNX's (opset 10), the others onnxruntime's (contrib_defs.cc).
 import { attr, type Attribute, floatAttribute, type Node } from '@pare/graph'
+import { MICROSOFT_DOMAIN, type MicrosoftOpType, type OpTable, type OpType } from '@pare/ops'
 
 import type { Quantization, Quantized } from './dequantized.js'
 
@@ -19,8 +20,8 @@ export interface Operands {
 }
 
 export interface LinearForm {
-  readonly opType: string
-  readonly domain: string
+  readonly opType: OpType | MicrosoftOpType
+  readonly domain: '' | typeof MICROSOFT_DOMAIN
   readonly inputs: readonly string[]
   readonly attributes: ReadonlyMap<string, Attribute>
 }
@@ -28,9 +29,7 @@ export interface LinearForm {
 /** Undefined where the operator has no form for these operands. */
 type FormOf = (operands: Operands) => LinearForm | undefined
 
-const MICROSOFT = 'com.microsoft'
-
-export const LINEAR_FORMS: Readonly<Record<string, FormOf>> = {
+export const linearFormTable: OpTable<FormOf> = {
   Add: binary('QLinearAdd'),
   AveragePool: averagePool,
   Concat: concat,
@@ -53,11 +52,15 @@ function triple(operands: Operands, input: number): readonly string[] | undefine
     : [value.integers, value.scale, value.zeroPoint ?? operands.zeros(value)]
 }
 
-function microsoft(operands: Operands, opType: string, inputs: readonly string[]): LinearForm {
-  return { opType, domain: MICROSOFT, inputs, attributes: operands.node.attributes }
+function microsoft(
+  operands: Operands,
+  opType: MicrosoftOpType,
+  inputs: readonly string[],
+): LinearForm {
+  return { opType, domain: MICROSOFT_DOMAIN, inputs, attributes: operands.node.attributes }
 }
 
-function unary(opType: string): FormOf {
+function unary(opType: MicrosoftOpType): FormOf {
   return (operands) => {
     const x = triple(operands, 0)
     const { output } = operands
@@ -66,7 +69,7 @@ function unary(opType: string): FormOf {
   }
 }
 
-function binary(opType: string): FormOf {
+function binary(opType: MicrosoftOpType): FormOf {
   return (operands) => {
     const [a, b] = [triple(operands, 0), triple(operands, 1)]
     const { output } = operands
@@ -169,7 +172,7 @@ function gemm(operands: Operands): LinearForm | undefined {
   const inputs = [...a, ...b, bias?.integers ?? '', ...written]
   return {
     opType: 'QGemm',
-    domain: MICROSOFT,
+    domain: MICROSOFT_DOMAIN,
     inputs: inputs.at(-1) === '' ? inputs.slice(0, -1) : inputs,
     attributes,
   }
