@@ -71,7 +71,8 @@ function models() {
 
 function chosenSteps() {
   const wanted = options.only?.split(',')
-  return Object.keys(STEP_TABLE).filter((type) => wanted === undefined || wanted.includes(type))
+  const plain = Object.keys(STEP_TABLE).filter((type) => type !== 'repeat')
+  return plain.filter((type) => wanted === undefined || wanted.includes(type))
 }
 
 async function prepareJob({ model, calibration }, place) {

@@ -1,16 +1,10 @@
-import {
-  DATASET_ROLES,
-  DEVICES,
-  JOB_DEFAULTS,
-  METRICS,
-  PRIORITIES,
-  TARGET_ISAS,
-} from '@pare/recipe'
+import { CALL_TABLE, type JobCall, type JobRequest, PRIORITIES, REQUEST_TABLE } from '@pare/recipe'
 import { type Static, Type } from 'typebox'
 
 import { Problem } from './problem.js'
-import { Recipe } from './recipe.js'
+import { Recipe, type RecipeInput } from './recipe.js'
 import { AnyObject, idOf, Labels, nullable, ref, Timestamp, words } from './schema.js'
+import { type JsonSchema, tableSchema } from './table-schema.js'
 
 export const JOB_STATES = [
   'queued',
@@ -24,105 +18,24 @@ export const JOB_STATES = [
 ] as const
 export const TERMINAL_JOB_STATES = ['succeeded', 'failed', 'canceled', 'expired'] as const
 
-const MAX_SECONDS = 7 * 86_400
+const { properties, ...table } = tableSchema({ ...REQUEST_TABLE, ...CALL_TABLE })
 
-const strict = { additionalProperties: false } as const
+/** Members that have a default may be left out, in groups too. */
+type Given<Value> =
+  Value extends Readonly<Record<string, unknown>>
+    ? { readonly [Name in keyof Value]?: Given<Value[Name]> }
+    : Value
 
-const Datasets = Type.Object(
-  Object.fromEntries(DATASET_ROLES.map((role) => [role, Type.Optional(idOf('dst'))])),
-  { ...strict, description: 'Purpose → dataset' },
-)
+export type JobCreate = Pick<JobRequest, 'model'> & { readonly recipe: RecipeInput } & Given<
+    Omit<JobRequest, 'model' | 'recipe'> & JobCall
+  >
 
-/** The body of `POST /v1/jobs`. `parseJobRequest` checks it, so that every fault has a pointer. */
-export const JobCreate = Type.Object(
-  {
-    model: idOf('mdl'),
-    datasets: Type.Optional(Datasets),
-    recipe: ref(Recipe),
-    evaluation: Type.Optional(
-      Type.Object(
-        {
-          metric: Type.Optional(
-            words(METRICS, {
-              description: 'Default: top1 where the data has integer labels, else fidelity',
-            }),
-          ),
-          output: Type.Optional(
-            Type.String({
-              maxLength: 256,
-              description: 'Model output to judge; default: the first',
-            }),
-          ),
-        },
-        strict,
-      ),
-    ),
-    constraints: Type.Optional(
-      Type.Object(
-        {
-          max_drop: Type.Optional(
-            Type.Number({
-              minimum: 0,
-              maximum: 1,
-              description: 'Largest accepted loss: 0.01 is one point of accuracy',
-            }),
-          ),
-        },
-        strict,
-      ),
-    ),
-    target: Type.Optional(
-      Type.Object(
-        {
-          device: Type.Optional(words(DEVICES, { default: JOB_DEFAULTS.target.device })),
-          isa: Type.Optional(words(TARGET_ISAS, { default: JOB_DEFAULTS.target.isa })),
-          threads: Type.Optional(
-            Type.Integer({ minimum: 1, maximum: 256, default: JOB_DEFAULTS.target.threads }),
-          ),
-        },
-        strict,
-      ),
-    ),
-    limits: Type.Optional(
-      Type.Object(
-        {
-          max_run_seconds: Type.Optional(
-            Type.Integer({
-              minimum: 1,
-              maximum: MAX_SECONDS,
-              default: JOB_DEFAULTS.limits.max_run_seconds,
-            }),
-          ),
-          max_queue_seconds: Type.Optional(
-            Type.Integer({
-              minimum: 1,
-              maximum: MAX_SECONDS,
-              default: JOB_DEFAULTS.limits.max_queue_seconds,
-            }),
-          ),
-        },
-        strict,
-      ),
-    ),
-    labels: Type.Optional(Labels),
-    priority: Type.Optional(words(PRIORITIES, { default: JOB_DEFAULTS.priority })),
-    seed: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 0xffff_ffff, default: JOB_DEFAULTS.seed }),
-    ),
-    client_job_id: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 255,
-        description: 'Your own name of the job, unique in the project for ever',
-      }),
-    ),
-    validate_only: Type.Optional(
-      Type.Boolean({ description: 'Check and plan, but accept nothing', default: false }),
-    ),
-  },
-  { $id: 'JobCreate', ...strict },
-)
-export type JobCreate = Static<typeof JobCreate>
+/** The body of `POST /v1/jobs`; made from the tables of `@pare/recipe`, which also parse it. */
+export const JobCreate = Type.Unsafe<JobCreate>({
+  ...table,
+  $id: 'JobCreate',
+  properties: { ...(properties as JsonSchema), recipe: ref(Recipe) },
+})
 
 /** The body of `POST /v1/jobs/{id}/clone`: members replace those of the original request. */
 export const JobOverrides = Type.Unsafe<Readonly<Partial<JobCreate>>>({

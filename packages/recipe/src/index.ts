@@ -1,6 +1,15 @@
 export { errors as recipeErrors, type RequestFault } from './errors.js'
 export { isRecord, type Json, type JsonObject, toJsonObject } from './json.js'
-export type { ParameterSpec, ParameterTable, StepSpec } from './language/parameter.js'
+export { FIRST_FORM, type Form, FORMS } from './language/form.js'
+export type {
+  Contradiction,
+  NumberSpec,
+  ParameterSpec,
+  ParameterTable,
+  Range,
+  StepSpec,
+  StepTable,
+} from './language/parameter.js'
 export {
   dropOf,
   type LabelNeed,
@@ -18,20 +27,52 @@ export type {
   StageProgress,
 } from './plan/plan.js'
 export { stageName, type StagePlace } from './plan/stage-name.js'
+export type { JobCall, JobRequest } from './request/job-request.js'
+export { type JobCreate, parseJobCreate, parseJobRequest } from './request/parse-job-request.js'
 export {
+  CALL_TABLE,
   DATASET_ROLES,
   type DatasetRole,
-  DEVICES,
-  JOB_DEFAULTS,
-  type JobRequest,
   type Metric,
   METRICS,
   PRIORITIES,
   type Priority,
-} from './request/job-request.js'
-export { parseJobRequest } from './request/parse-job-request.js'
-export { type IntegerStep, isInteger } from './steps/contradictions.js'
-export type { Recipe, Step, StepOf } from './steps/recipe.js'
+  REQUEST_TABLE,
+} from './request/request-table.js'
+export {
+  NARROW_TYPES,
+  type NarrowType,
+  OVERFLOW_POLICIES,
+  type OverflowPolicy,
+} from './steps/convert-float16.js'
+export type { PlainStepType } from './steps/plain-step-table.js'
+export {
+  PRUNING_CRITERIA,
+  PRUNING_PATTERNS,
+  PRUNING_SCOPES,
+  type PruningCriterion,
+  type PruningPattern,
+  type PruningScope,
+} from './steps/prune-weights.js'
+export {
+  BIAS_CORRECTION_METHODS,
+  type BiasCorrectionMethod,
+  CALIBRATION_METHODS,
+  type CalibrationMethod,
+  type IntegerStep,
+  isInteger,
+} from './steps/quantize-static.js'
+export {
+  WEIGHT_ALGORITHMS,
+  WEIGHT_BITS,
+  WEIGHT_BLOCK_SIZES,
+  WEIGHT_FORMATS,
+  WEIGHT_OP_TYPES,
+  type WeightAlgorithm,
+  type WeightBits,
+  type WeightFormat,
+} from './steps/quantize-weights.js'
+export type { PlainStep, RangedStep, Recipe, Step, StepOf } from './steps/recipe.js'
 export {
   ACTIVATION_TYPES,
   type ActivationType,
@@ -43,5 +84,7 @@ export {
   WEIGHT_TYPES,
   type WeightType,
 } from './steps/static-types.js'
+export { stepAt } from './steps/step-at.js'
+export { checkStepOrder } from './steps/step-order.js'
 export { STEP_TABLE, STEP_TYPES, type StepType } from './steps/step-table.js'
-export { TARGET_ISAS, type TargetIsa } from './target.js'
+export { type Device, DEVICES, TARGET_ISAS, type TargetIsa } from './target.js'

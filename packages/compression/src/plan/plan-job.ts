@@ -59,6 +59,11 @@ export function planJob(request: JobRequest, inputs: PlanInputs): JobPlan<StageK
     case 'convert_float16':
       plan.convertFloat16(step)
       break
+    case 'prune_weights':
+    case 'repeat': {
+      const detail = `${step.type} is not available yet`
+      throw refuse('recipe_invalid', '#/recipe/steps/0', 'step_unavailable', detail)
+    }
     default:
       assertNever(step)
   }
@@ -212,7 +217,7 @@ class PlanBuilder {
     return {
       ...{ metric, constraints, target },
       ...(output === undefined ? {} : { output }),
-      recipe: recipe as unknown as JsonObject,
+      recipe,
       datasets: Object.fromEntries(datasets),
     }
   }

@@ -2,8 +2,7 @@
 // to fail fails here, before a job exists.
 import { type KnownDataset, type KnownModel, planJob } from '@pare/compression'
 import { datasets, type Db, models, type Upload } from '@pare/database'
-import type { CodedError } from '@pare/errors'
-import { type DatasetRole, type JobPlan, type JobRequest, parseJobRequest } from '@pare/recipe'
+import { type DatasetRole, type JobPlan, type JobRequest, parseJobCreate } from '@pare/recipe'
 
 import { errors } from '../errors.js'
 import { viewRejection } from '../views/upload.js'
@@ -24,8 +23,7 @@ export async function planRequest(
   projectId: string,
   body: unknown,
 ): Promise<PlannedRequest> {
-  const request = parseJobRequest(body)
-  const call = parseCall(body as Readonly<Record<string, unknown>>)
+  const { request, call } = parseJobCreate(body)
   const model = requireReady(MODEL_ERRORS, await models.get(db, { projectId, id: request.model }), {
     pointer: '#/model',
     id: request.model,
@@ -38,26 +36,8 @@ export async function planRequest(
     )
   }
   const plan = planJob(request, { model: knownOf(model), datasets: known })
-  return { request, plan: { ...plan, seed: request.seed }, ...call }
-}
-
-/** The members of the body that steer the call and not the job. */
-function parseCall(
-  body: Readonly<Record<string, unknown>>,
-): Pick<PlannedRequest, 'clientJobId' | 'validateOnly'> {
-  const { client_job_id: clientJobId = null, validate_only: validateOnly = false } = body
-  const isName =
-    clientJobId === null ||
-    (typeof clientJobId === 'string' && clientJobId.length > 0 && clientJobId.length <= 255)
-  if (!isName) throw refused('#/client_job_id', 'expected a string of 1 to 255 characters')
-  if (typeof validateOnly !== 'boolean') throw refused('#/validate_only', 'expected true or false')
-  return { clientJobId, validateOnly }
-}
-
-function refused(pointer: string, detail: string): CodedError {
-  return errors.body_invalid(`${pointer}: ${detail}`, {
-    details: { errors: [{ pointer, code: 'invalid', detail }] },
-  })
+  const { client_job_id: clientJobId = null, validate_only: validateOnly } = call
+  return { request, plan: { ...plan, seed: request.seed }, clientJobId, validateOnly }
 }
 
 interface UploadErrors {

@@ -28,7 +28,7 @@ export async function submitJob(tx: Tx, submission: JobSubmission): Promise<Outc
     projectId,
     modelId: request.model,
     datasetIds: request.datasets,
-    request: request as unknown as JsonObject,
+    request,
     plan,
     labels: request.labels,
     priority: request.priority,
@@ -51,7 +51,7 @@ export async function acceptedOutcome(
 /** Everything that submitting would check, and nothing written. */
 export async function previewJob(db: Db, { projectId, body }: JobSubmission): Promise<JobPreview> {
   const { request, plan } = await planRequest(db, projectId, body)
-  return viewPreview(request as unknown as JsonObject, plan)
+  return viewPreview(request, plan)
 }
 
 function viewPreview(request: JsonObject, plan: PlannedRequest['plan']): JobPreview {

@@ -1,5 +1,5 @@
 import { pageOf, Target } from '@pare/contracts'
-import { DEVICES, JOB_DEFAULTS, STEP_TYPES, TARGET_ISAS } from '@pare/recipe'
+import { DEVICES, REQUEST_TABLE, STEP_TYPES, TARGET_ISAS } from '@pare/recipe'
 
 import { commonProblems } from '../responses.js'
 import type { RoutePlugin } from '../route-plugin.js'
@@ -9,11 +9,13 @@ const DESCRIPTIONS: Readonly<Record<(typeof DEVICES)[number], string>> = {
   cuda: 'Served by onnxruntime on an NVIDIA GPU; the job waits for a worker that has one',
 }
 
+const { isa, threads } = REQUEST_TABLE.target.parameters
+
 const TARGETS: readonly Target[] = DEVICES.map((device) => ({
   device,
   isas: [...TARGET_ISAS],
-  default_isa: JOB_DEFAULTS.target.isa,
-  default_threads: JOB_DEFAULTS.target.threads,
+  default_isa: isa.default,
+  default_threads: threads.default,
   runtime: 'onnxruntime 1.30',
   steps: [...STEP_TYPES],
   description: DESCRIPTIONS[device],

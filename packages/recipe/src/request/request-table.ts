@@ -1,0 +1,161 @@
+// The body of `POST /v1/jobs`, every member with its limits, default and meaning.
+import type { IdSpec, ParameterTable } from '../language/parameter.js'
+import { STEP_TABLE } from '../steps/step-table.js'
+import { DEVICES, TARGET_ISAS } from '../target.js'
+
+export const METRICS = ['top1', 'top5', 'mse', 'fidelity'] as const
+export type Metric = (typeof METRICS)[number]
+
+export const PRIORITIES = ['low', 'normal', 'high'] as const
+export type Priority = (typeof PRIORITIES)[number]
+
+/** What datasets are for. */
+export const DATASET_ROLES = ['calibration', 'training', 'validation'] as const
+export type DatasetRole = (typeof DATASET_ROLES)[number]
+
+const WEEK_IN_SECONDS = 7 * 86_400
+
+function dataset(description: string) {
+  return { type: 'id', prefix: 'dst', optional: true, description } as const satisfies IdSpec
+}
+
+const datasets = {
+  calibration: dataset('What calibration looks at; labels are not needed.'),
+  training: dataset('What training learns from.'),
+  validation: dataset('What results are judged on; left out: the calibration data.'),
+} as const satisfies Record<DatasetRole, IdSpec>
+
+const evaluation = {
+  metric: {
+    type: 'choice',
+    choices: METRICS,
+    optional: true,
+    description:
+      'What is measured; left out: top1 where the data has integer labels and the output is scores, else fidelity.',
+  },
+  output: {
+    type: 'string',
+    minLength: 1,
+    maxLength: 256,
+    optional: true,
+    description: 'Output of the model to judge; left out: the first.',
+  },
+} as const satisfies ParameterTable
+
+const constraints = {
+  max_drop: {
+    type: 'number',
+    minimum: 0,
+    maximum: 1,
+    optional: true,
+    description:
+      'Largest accepted loss: of accuracy as a fraction (0.01 is one point), of agreement with the original for fidelity, relative growth of an error.',
+  },
+} as const satisfies ParameterTable
+
+const target = {
+  device: {
+    type: 'choice',
+    choices: DEVICES,
+    default: 'cpu',
+    description: 'What the result will run on.',
+  },
+  isa: {
+    type: 'choice',
+    choices: TARGET_ISAS,
+    default: 'auto',
+    description: 'The instruction set there, as far as integer arithmetic is concerned.',
+  },
+  threads: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 256,
+    default: 1,
+    description: 'Threads that it will run with; latency is measured so.',
+  },
+} as const satisfies ParameterTable
+
+const limits = {
+  max_run_seconds: {
+    type: 'integer',
+    minimum: 1,
+    maximum: WEEK_IN_SECONDS,
+    default: 3600,
+    description: 'How long the job may run; after that it fails.',
+  },
+  max_queue_seconds: {
+    type: 'integer',
+    minimum: 1,
+    maximum: WEEK_IN_SECONDS,
+    default: 86_400,
+    description: 'How long the job may wait before it begins; after that it expires.',
+  },
+} as const satisfies ParameterTable
+
+const recipe = {
+  steps: {
+    type: 'steps',
+    table: STEP_TABLE,
+    ranged: false,
+    maxItems: 32,
+    description: 'What is done, in this order.',
+  },
+} as const satisfies ParameterTable
+
+/** What the job is. */
+export const REQUEST_TABLE = {
+  model: { type: 'id', prefix: 'mdl', description: 'The model to compress.' },
+  datasets: { type: 'group', parameters: datasets, description: 'Purpose → dataset' },
+  recipe: {
+    type: 'recipe',
+    parameters: recipe,
+    description: 'What to do to the model: an ordered list of steps',
+  },
+  evaluation: {
+    type: 'group',
+    parameters: evaluation,
+    description: 'How original and result are judged.',
+  },
+  constraints: {
+    type: 'group',
+    parameters: constraints,
+    description: 'What the result has to hold; else the job fails.',
+  },
+  target: { type: 'group', parameters: target, description: 'Where the result will be served.' },
+  limits: { type: 'group', parameters: limits, description: 'How long the job may take.' },
+  labels: {
+    type: 'map',
+    maxEntries: 32,
+    maxLength: 256,
+    description: 'Up to 32 names and values of your own, to find jobs by',
+  },
+  priority: {
+    type: 'choice',
+    choices: PRIORITIES,
+    default: 'normal',
+    description: 'Which jobs begin first.',
+  },
+  seed: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 0xffff_ffff,
+    default: 0,
+    description: 'Of everything random: the same request and seed give the same result.',
+  },
+} as const satisfies ParameterTable
+
+/** What steers the call, and is no part of the job. */
+export const CALL_TABLE = {
+  client_job_id: {
+    type: 'string',
+    minLength: 1,
+    maxLength: 255,
+    optional: true,
+    description: 'Your own name of the job, unique in the project for ever',
+  },
+  validate_only: {
+    type: 'boolean',
+    default: false,
+    description: 'Check and plan, but accept nothing',
+  },
+} as const satisfies ParameterTable

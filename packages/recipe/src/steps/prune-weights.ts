@@ -1,0 +1,101 @@
+import type { Contradiction, ParameterTable, StepSpec } from '../language/parameter.js'
+import type { ParameterValues } from '../language/parameter-value.js'
+
+/** `N:M`: of each M weights in a row along the summed dimension, at most N are not zero. */
+export const PRUNING_PATTERNS = [
+  'unstructured',
+  '2:4',
+  '1:4',
+  '4:8',
+  '2:8',
+  '1:8',
+  '1:2',
+  '8:16',
+] as const
+export type PruningPattern = (typeof PRUNING_PATTERNS)[number]
+
+export const PRUNING_SCOPES = ['global', 'layer'] as const
+export type PruningScope = (typeof PRUNING_SCOPES)[number]
+
+export const PRUNING_CRITERIA = ['magnitude'] as const
+export type PruningCriterion = (typeof PRUNING_CRITERIA)[number]
+
+/** A pattern of N:M fixes the sparsity, and a threshold is another way to say which weights go. */
+function isSparsityFixed({ threshold, pattern }: Readonly<Record<string, unknown>>): boolean {
+  return threshold !== undefined || (pattern !== undefined && pattern !== 'unstructured')
+}
+
+const parameters = {
+  sparsity: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    exclusiveMaximum: 1,
+    default: 0.5,
+    defaultRange: { from: 0.3, to: 0.95 },
+    unless: isSparsityFixed,
+    description:
+      'Which part of the weights becomes zero. 0.5 where neither a threshold nor a pattern of N:M is given; inside repeat it rises from 0.3 to 0.95.',
+  },
+  threshold: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    maximum: 1e6,
+    optional: true,
+    description: 'Instead of sparsity: weights of a smaller magnitude become zero.',
+  },
+  scope: {
+    type: 'choice',
+    choices: PRUNING_SCOPES,
+    default: 'global',
+    description:
+      'global: the smallest weights of the whole model go, so that layers with many small weights lose more of them; layer: every layer loses the same part of its own.',
+  },
+  pattern: {
+    type: 'choice',
+    choices: PRUNING_PATTERNS,
+    default: 'unstructured',
+    description:
+      'Where the zeros are: anywhere (unstructured), or at least M - N of each M weights in a row along the input channels (N:M), as hardware with sparse kernels expects.',
+  },
+  criterion: {
+    type: 'choice',
+    choices: PRUNING_CRITERIA,
+    default: 'magnitude',
+    description: 'Which weights matter least: those of the smallest magnitude.',
+  },
+  op_types_to_prune: {
+    type: 'string_list',
+    default: [],
+    description:
+      'ONNX operator types whose weights may be pruned; empty: all that have weights to multiply with (Conv, ConvTranspose, Gemm, MatMul and those of recurrent layers).',
+  },
+  nodes_to_exclude: {
+    type: 'string_list',
+    default: [],
+    description: 'Names of nodes that keep all their weights.',
+  },
+} as const satisfies ParameterTable
+
+type Values = ParameterValues<typeof parameters, boolean>
+
+function contradictions({ sparsity, threshold, pattern }: Values): readonly Contradiction[] {
+  const found: Contradiction[] = []
+  if (pattern !== 'unstructured') {
+    const detail = `the pattern ${pattern} fixes how many weights become zero; leave it out`
+    if (sparsity !== undefined) found.push({ parameter: 'sparsity', detail })
+    if (threshold !== undefined) found.push({ parameter: 'threshold', detail })
+  } else if (sparsity !== undefined && threshold !== undefined) {
+    const detail = 'sparsity and threshold say the same in two ways; keep one of the two'
+    found.push({ parameter: 'threshold', detail })
+  }
+  return found
+}
+
+export const pruneWeights = {
+  description:
+    'Sets the least important weights to zero. The file gets smaller when it is compressed; a runtime without sparse kernels does not get faster.',
+  takes: ['trainable', 'folded'],
+  gives: 'same',
+  parameters,
+  contradictions,
+} as const satisfies StepSpec

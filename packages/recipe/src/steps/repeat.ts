@@ -1,0 +1,63 @@
+import { isRecord } from '../json.js'
+import { isRange } from '../language/check-scalar.js'
+import { FORMS } from '../language/form.js'
+import type { Contradiction, ParameterTable, Range, StepSpec } from '../language/parameter.js'
+import type { ParameterValues } from '../language/parameter-value.js'
+import { PLAIN_STEP_TABLE } from './plain-step-table.js'
+
+const parameters = {
+  steps: {
+    type: 'steps',
+    table: PLAIN_STEP_TABLE,
+    ranged: true,
+    maxItems: 8,
+    description:
+      'What one round does. A number may be a range {"from": …, "to": …}, which the rounds walk; left out, it is the range of the step where it has one (prune_weights: sparsity from 0.3 to 0.95).',
+  },
+  max_rounds: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 32,
+    default: 8,
+    description: 'How many rounds at most, each with its share of the ranges.',
+  },
+} as const satisfies ParameterTable
+
+function contradictions({ steps }: ParameterValues<typeof parameters>): readonly Contradiction[] {
+  const ranges = steps.flatMap((step, i) => rangesIn(step, `steps/${i}`))
+  if (steps.length > 0 && ranges.length === 0) {
+    const detail =
+      'nothing changes from round to round: give a number inside a range {"from": …, "to": …}, or leave out the sparsity of prune_weights'
+    return [{ parameter: 'steps', detail }]
+  }
+  return ranges.flatMap(({ parameter, range }) =>
+    range.from === range.to
+      ? [{ parameter, detail: 'the range begins where it ends; write the number alone' }]
+      : [],
+  )
+}
+
+interface FoundRange {
+  /** Its path below the repeat. */
+  readonly parameter: string
+  readonly range: Range
+}
+
+/** All ranges in a parsed step, those in its groups too. */
+function rangesIn(value: object, path: string): readonly FoundRange[] {
+  if (isRange(value)) return [{ parameter: path, range: value }]
+  return Object.entries(value).flatMap(([name, member]: [string, unknown]) =>
+    isRecord(member) ? rangesIn(member, `${path}/${name}`) : [],
+  )
+}
+
+export const repeat = {
+  description:
+    'Does its steps again and again, each round further along its ranges and from the last result that held, until constraints.max_drop would break; the last result that held is delivered.',
+  // What its steps take and give is what it takes and gives.
+  takes: FORMS,
+  gives: 'same',
+  parameters,
+  needsConstraint: 'max_drop',
+  contradictions,
+} as const satisfies StepSpec
