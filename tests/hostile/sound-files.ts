@@ -5,16 +5,16 @@ import { model } from '@pare/graph/testing'
 import { encodeModel } from '@pare/onnx'
 import { createRandom, elementCount, tensorFromInts } from '@pare/tensor'
 
-export const CLASSES = 10
+const CLASSES = 10
 export const SAMPLES = 24
 
-export function randomValues(dims: readonly number[], seed: number): Float32Array {
+function randomValues(dims: readonly number[], seed: number): Float32Array {
   const { normal } = createRandom(seed)
   return Float32Array.from({ length: elementCount(dims) }, () => normal() / 4)
 }
 
 /** Two dense layers over `x` [batch, 16]. */
-export function classifier(batch: number | string | null = 'n'): Model {
+function classifier(batch: number | string | null = 'n'): Model {
   return model({ opset: 17 })
     .input('x', 'float32', [batch, 16])
     .floats('w0', [16, 32], randomValues([16, 32], 1))

@@ -1,4 +1,4 @@
-import { type Db, firstOrNull, type Tx } from './db.js'
+import type { Tx } from './db.js'
 import { endJob } from './end-job.js'
 import { hasRunningStage } from './end-stage.js'
 import { errors } from './errors.js'
@@ -33,12 +33,4 @@ export async function cancelJob(
     if (state === 'running') await notify(tx, CANCEL_CHANNEL, { job: job.id, stage: id })
   }
   return canceling
-}
-
-/** True when nothing should start for the job any more: it is canceling or has ended. */
-export async function isCancelRequested(db: Db, jobId: string): Promise<boolean> {
-  const row = firstOrNull(
-    await db.query<Pick<Job, 'state'>>('SELECT state FROM job WHERE id = $1', [jobId]),
-  )
-  return row === null || row.state === 'canceling' || isTerminalJobState(row.state)
 }

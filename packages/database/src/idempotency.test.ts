@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { acceptJob } from './accept-job.js'
 import { withTransaction } from './db.js'
 import {
-  idempotencyAbandon,
   idempotencyBegin,
   idempotencyFinish,
   type IdempotencyRequest,
@@ -93,15 +92,6 @@ test('a long request is in progress for others until its lease ends', async () =
     withTransaction(db.pool, (tx) => idempotencyFinish(tx, { ...request, holder, response }))
   expect(await finish(slow)).toBe(false)
   expect(await finish(quick)).toBe(true)
-})
-
-test('an abandoned key is free, a finished one is not', async () => {
-  const request = newRequest()
-  await idempotencyAbandon(db.pool, { ...request, holder: await beginNew(request) })
-  const holder = await beginNew(request)
-  await withTransaction(db.pool, (tx) => idempotencyFinish(tx, { ...request, holder, response }))
-  await idempotencyAbandon(db.pool, { ...request, holder })
-  expect(await begin(request)).toMatchObject({ outcome: 'replay' })
 })
 
 test('an expired key is forgotten, before its row is purged as well as after', async () => {

@@ -128,18 +128,6 @@ export async function idempotencyFinish(
   return firstOrNull(done) !== null
 }
 
-/** Frees the key after a failure that must not be repeated to the caller (429, 500, 503). */
-export async function idempotencyAbandon(
-  db: Db,
-  { scope, key, holder }: IdempotencyKey & { readonly holder: string },
-): Promise<void> {
-  await db.query(
-    `DELETE FROM idempotency
-     WHERE scope = $1 AND key = $2 AND holder = $3 AND state = 'in_progress'`,
-    [scope, key, holder],
-  )
-}
-
 /** Deletes what has expired; gives the number of rows. */
 export async function purgeIdempotency(db: Db): Promise<number> {
   const { rowCount } = await db.query(`DELETE FROM idempotency WHERE expires_at <= ${NOW}`)

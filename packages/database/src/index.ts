@@ -10,7 +10,7 @@ export {
   touchApiKey,
 } from './api-keys.js'
 export { type Artifact, getArtifact, listArtifacts } from './artifacts.js'
-export { cancelJob, isCancelRequested } from './cancel-job.js'
+export { cancelJob } from './cancel-job.js'
 export { canonicalJson, hashJson } from './canonical-json.js'
 export { type ClaimedStage, type ClaimOutcome, claimStage } from './claim-stage.js'
 export { createPool, type Db, type Pool, type PoolOptions, type Tx, withTransaction } from './db.js'
@@ -27,7 +27,6 @@ export { errors } from './errors.js'
 export { CANCEL_CHANNEL, EVENTS_CHANNEL, type JobEvent, listEvents } from './events.js'
 export { checkStage, type Heartbeat, heartbeatStage } from './heartbeat.js'
 export {
-  idempotencyAbandon,
   idempotencyBegin,
   idempotencyFinish,
   type IdempotencyKey,
@@ -44,25 +43,17 @@ export {
   listUnfinishedJobsUsing,
   type StageBrief,
 } from './job-status.js'
-export {
-  countJobsByState,
-  getJob,
-  type Job,
-  type JobFilter,
-  type Labels,
-  listJobs,
-  type NewJob,
-} from './jobs.js'
+export { getJob, type Job, type JobFilter, type Labels, listJobs, type NewJob } from './jobs.js'
 export { listen, type Listener, type ListenOptions } from './listen.js'
 export { migrate, MIGRATIONS_DIR } from './migrate.js'
 export type { Page, PagePosition, PageRequest } from './page.js'
 export type { Doorbell, JobProgress, ResolvedInput, StageOutput, StageOutputs } from './plan.js'
 export { type ProgressReport, reportProgress } from './progress.js'
-export { ensureProject, getProject, type Project } from './projects.js'
+export { ensureProject, type Project } from './projects.js'
 export { reconcile, type Reconciled, type ReconcileOptions } from './reconcile.js'
 export { stageKey, type StageKeyParts } from './stage-key.js'
 export { findStageResult, type StageResult } from './stage-results.js'
-export { countStagesByState, getStage, listStages, type Stage, type StageClaim } from './stages.js'
+export { getStage, listStages, type Stage, type StageClaim } from './stages.js'
 export {
   isTerminalJobState,
   isTerminalStageState,
@@ -97,7 +88,6 @@ export {
   getDelivery,
   listAttempts,
   listDeliveries,
-  msUntilNextDelivery,
   recordAttempt,
   replayDelivery,
   type WebhookAttempt,

@@ -112,14 +112,6 @@ export async function listJobs(db: Db, request: JobFilter & PageRequest): Promis
   return toPage(rows, request)
 }
 
-/** How many jobs are in each state, over all projects: for metrics. */
-export async function countJobsByState(db: Db): Promise<Partial<Record<JobState, number>>> {
-  const { rows } = await db.query<{ state: JobState; count: number }>(
-    'SELECT state, count(*) AS count FROM job GROUP BY state',
-  )
-  return Object.fromEntries(rows.map(({ state, count }) => [state, count]))
-}
-
 /** Takes the job's row lock, which orders every change of the job and its stages. */
 export async function lockJob(tx: Tx, id: string): Promise<Job | null> {
   return firstOrNull(

@@ -19,10 +19,6 @@ export async function ensureProject(db: Db, name: string): Promise<Project> {
   return firstOrNull(inserted) ?? first(await selectByName(db, name))
 }
 
-export async function getProject(db: Db, id: string): Promise<Project | null> {
-  return firstOrNull(await db.query<Project>(`SELECT ${COLUMNS} FROM project WHERE id = $1`, [id]))
-}
-
 function selectByName(db: Db, name: string) {
   return db.query<Project>(`SELECT ${COLUMNS} FROM project WHERE name = $1`, [name])
 }

@@ -127,14 +127,6 @@ export async function listStages(db: Db, jobId: string): Promise<readonly Stage[
   return rows
 }
 
-/** How many stages are in each state, over all projects: for metrics. */
-export async function countStagesByState(db: Db): Promise<Partial<Record<StageState, number>>> {
-  const { rows } = await db.query<{ state: StageState; count: number }>(
-    'SELECT state, count(*) AS count FROM stage GROUP BY state',
-  )
-  return Object.fromEntries(rows.map(({ state, count }) => [state, count]))
-}
-
 /** Locks the stage, and before it its job: one order everywhere, so no deadlock. */
 export async function lockStage(tx: Tx, id: string): Promise<LockedStage | null> {
   const owner = await getStage(tx, id)

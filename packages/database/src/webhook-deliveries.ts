@@ -266,16 +266,3 @@ export async function replayDelivery(
   if (delivery === null) throw errors.webhook_delivery_not_found(`there is no delivery ${id}`)
   return delivery
 }
-
-/** Milliseconds until the next delivery is due, 0 when one is; null when none is planned. */
-export async function msUntilNextDelivery(db: Db): Promise<number | null> {
-  const row = firstOrNull(
-    await db.query<{ ms: number | null }>(
-      `SELECT greatest(0, extract(epoch FROM
-         min(greatest(d.next_attempt_at, d.lease_expires_at)) - now()) * 1000)::float8 AS ms
-       FROM webhook_delivery d JOIN webhook_endpoint e ON e.id = d.endpoint_id AND e.enabled
-       WHERE d.state = 'pending'`,
-    ),
-  )
-  return row?.ms ?? null
-}

@@ -17,7 +17,6 @@ import {
   getDelivery,
   listAttempts,
   listDeliveries,
-  msUntilNextDelivery,
   recordAttempt,
   replayDelivery,
 } from './webhook-deliveries.js'
@@ -186,7 +185,6 @@ test('attempts are logged and the message keeps its id and bytes over retries an
     outcome: { result: 'retry', delayMs: 5000 },
   })
   expect(await due(endpoint.id)).toEqual([])
-  expect(await msUntilNextDelivery(db.pool)).toBeLessThanOrEqual(5000)
   await db.pool.query('UPDATE webhook_delivery SET next_attempt_at = now() WHERE id = $1', [
     one!.deliveryId,
   ])

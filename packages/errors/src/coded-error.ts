@@ -54,10 +54,6 @@ export interface SerializedError {
   readonly details: ErrorDetails
 }
 
-export function deserializeError(error: SerializedError): CodedError {
-  return new CodedError(error)
-}
-
 /** Turns whatever was thrown into an Error, keeping it as the cause when it was not one. */
 export function coerceError(thrown: unknown): Error {
   if (thrown instanceof Error) return thrown

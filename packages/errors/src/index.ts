@@ -3,7 +3,6 @@ export {
   CodedError,
   type CodedErrorInit,
   coerceError,
-  deserializeError,
   type ErrorDetails,
   type SerializedError,
 } from './coded-error.js'

@@ -1,11 +1,5 @@
-export {
-  type CpuFeatures,
-  cpuFeatures,
-  INSTRUCTION_SETS,
-  type InstructionSet,
-} from './cpu-features.js'
+export { type CpuFeatures, cpuFeatures, type InstructionSet } from './cpu-features.js'
 export { availableDevices, type Device } from './devices.js'
-export { errors as inferenceErrors } from './errors.js'
 export {
   type InferenceRuntime,
   type InferenceSession,

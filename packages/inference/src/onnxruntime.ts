@@ -63,7 +63,7 @@ function rejection(
   })
 }
 
-export function toOrtOptions(options: SessionOptions): OrtSession.SessionOptions {
+function toOrtOptions(options: SessionOptions): OrtSession.SessionOptions {
   return {
     executionProviders: options.device === 'cuda' ? ['cuda', 'cpu'] : ['cpu'],
     ...(options.intraOpThreads === undefined ? {} : { intraOpNumThreads: options.intraOpThreads }),

@@ -30,9 +30,4 @@ export const codecErrors = defineErrors({
     fault: 'model',
     title: 'A number in a tensor does not fit the data type of the tensor',
   },
-  external_data_incomplete: {
-    kind: 'invalid_input',
-    fault: 'model',
-    title: 'A file with external data returned fewer bytes than the model claims',
-  },
 })

@@ -1,62 +1,9 @@
 // Weights in files beside the model (TensorProto.external_data).
-import { mapTensors, type Model, tensorsOf } from '@pare/graph'
-import { byteLengthOf, elementCount, type Tensor, type TensorData } from '@pare/tensor'
+import { mapTensors, type Model } from '@pare/graph'
 
 import { encodeModelChunks } from './encode/encode-model.js'
 import { type ExternalData, laterBytes } from './encode/write-tensor.js'
-import { codecErrors } from './errors.js'
-import { scanErrors } from './scan/errors.js'
 import type { Chunk } from './wire/writer.js'
-
-/**
- * Reads `length` bytes from `offset` of the file `location`, a relative path with forward slashes
- * and without `..`. The bytes must not change afterwards.
- */
-export type ReadRange = (
-  location: string,
-  offset: number,
-  length: number,
-) => Uint8Array | Promise<Uint8Array>
-
-/**
- * The model with all external tensors loaded. Throws `external_data_location` for a path that
- * leaves the model's folder, `external_data_range` for a length that does not fit the tensor, and
- * `external_data_incomplete` where a file is too short.
- */
-export async function loadExternalData(model: Model, readRange: ReadRange): Promise<Model> {
-  const loaded = new Map<TensorData, TensorData>()
-  for (const tensor of tensorsOf(model)) {
-    const { data } = tensor
-    if (data.kind !== 'external' || loaded.has(data)) continue
-    checkExternal(tensor, data)
-    const bytes = await readRange(data.location, data.offset, data.length)
-    if (bytes.length !== data.length) {
-      throw codecErrors.external_data_incomplete(
-        `"${data.location}" has ${bytes.length} of ${data.length} bytes at ${data.offset}`,
-      )
-    }
-    const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
-    loaded.set(data, { kind: 'bytes', bytes: view })
-  }
-  if (loaded.size === 0) return model
-  return mapTensors(model, (tensor) => {
-    const data = loaded.get(tensor.data)
-    return data === undefined ? tensor : { ...tensor, data }
-  })
-}
-
-function checkExternal(tensor: Tensor, data: ExternalData): void {
-  const parts = data.location.split('/')
-  if (/[\\\0]|^[A-Za-z]:|^$/.test(data.location) || parts[0] === '' || parts.includes('..')) {
-    throw scanErrors.external_data_location(`"${data.location}" is not inside the model's folder`)
-  }
-  const needs = byteLengthOf(tensor.dataType, elementCount(tensor.dims))
-  if (data.length !== needs) {
-    throw scanErrors.external_data_range(
-      `${data.length} bytes of "${data.location}" are given for a tensor of ${needs}`,
-    )
-  }
-}
 
 export interface ExternalEncodeOptions {
   /** Initializers of at least this many bytes move out. Default 4096. */

@@ -8,7 +8,6 @@ export { foldConstants, type FoldConstantsOptions } from './fold-constants.js'
 export { foldPad } from './fold-pad.js'
 export { type FoldableActivation, foldableActivation } from './foldable-activation.js'
 export { freezeInitializers } from './freeze-initializers.js'
-export { gemmToMatMul } from './gemm-to-matmul.js'
 export { hoistConstants } from './hoist-constants.js'
 export { inlineFunctions, type InlineFunctionsOptions } from './inline-functions.js'
 export {

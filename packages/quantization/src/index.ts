@@ -117,13 +117,10 @@ export { type Optimize, readBack, type ReadBackResult } from './static/read-back
 export {
   collectGrams,
   type CollectGramsOptions,
-  decodeGrams,
-  encodeGrams,
   type GramPoint,
   gramPoints,
   type GramStatistics,
   type InputGram,
-  mergeGrams,
   type QuantizedWeightSummary,
   quantizeWeights,
   type QuantizeWeightsContext,

@@ -29,5 +29,5 @@ export {
 export { isPackedType, pack, PACKED_FORMATS, type PackedType, unpack } from './packing.js'
 export { createRandom, type Random } from './random.js'
 export { clamp, roundHalfToEven } from './rounding.js'
-export { broadcastShapes, byteLengthOf, elementCount, normalizeAxis, stridesOf } from './shape.js'
+export { byteLengthOf, elementCount } from './shape.js'
 export type { NumericArray, RuntimeTensor, Tensor, TensorData } from './tensor.js'

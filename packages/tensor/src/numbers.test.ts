@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 
 import { createRandom } from './random.js'
 import { clamp, roundHalfToEven } from './rounding.js'
-import { broadcastShapes, byteLengthOf, elementCount, normalizeAxis, stridesOf } from './shape.js'
+import { byteLengthOf, elementCount } from './shape.js'
 
 describe('roundHalfToEven', () => {
   it('takes the even integer of a tie', () => {
@@ -46,18 +46,6 @@ describe('shapes', () => {
     expect(() => elementCount(dims)).toThrow(
       expect.objectContaining({ code: 'tensor_shape_invalid' }),
     )
-  })
-
-  it('broadcast as numpy does', () => {
-    expect(broadcastShapes([3, 1], [2, 1, 4])).toEqual([2, 3, 4])
-    expect(broadcastShapes([], [0, 2])).toEqual([0, 2])
-    expect(() => broadcastShapes([2], [3])).toThrow('do not broadcast')
-  })
-
-  it('have row-major strides and axes that may count from the back', () => {
-    expect(stridesOf([2, 3, 4])).toEqual([12, 4, 1])
-    expect(normalizeAxis(-1, 3)).toBe(2)
-    expect(() => normalizeAxis(3, 3)).toThrow('axis 3')
   })
 })
 

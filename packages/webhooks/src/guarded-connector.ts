@@ -20,7 +20,7 @@ export interface ResolvedAddress {
 }
 
 /** A name resolved to an address that webhooks may not reach. */
-export class AddressNotAllowed extends Error {
+class AddressNotAllowed extends Error {
   readonly code = 'ADDRESS_NOT_ALLOWED'
 
   constructor() {

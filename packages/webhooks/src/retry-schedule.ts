@@ -21,13 +21,13 @@ export const RETRY_DELAYS_MS: readonly number[] = [
 ]
 
 /** Jitter lengthens a pause by up to this share, so that endpoints are not called in step. */
-export const JITTER = 0.1
+const JITTER = 0.1
 
 /** The longest pause that a `Retry-After` can ask for. */
-export const MAX_RETRY_AFTER_MS = 24 * HOUR
+const MAX_RETRY_AFTER_MS = 24 * HOUR
 
 /** Endpoints that failed this long without a success are closed. */
-export const DISABLE_AFTER_MS = 120 * HOUR
+const DISABLE_AFTER_MS = 120 * HOUR
 
 const GONE = 410
 /** Answers that mean "too much at present", whose Retry-After is honoured. */

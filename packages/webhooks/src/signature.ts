@@ -15,7 +15,7 @@ const MIN_KEY_BYTES = 24
 const MAX_KEY_BYTES = 64
 
 /** The specification's five minutes, in both directions. */
-export const DEFAULT_TOLERANCE_SECONDS = 300
+const DEFAULT_TOLERANCE_SECONDS = 300
 
 export interface SignedMessage {
   /** The message's id: the same at every attempt and replay. Without '.', which separates. */

@@ -97,7 +97,7 @@ function clientOf(app: FastifyInstance, { key }: Tenant) {
   return supertest.agent(app.server).set('authorization', `Bearer ${key}`)
 }
 
-export async function createTenant(pool: Pool, name: string): Promise<Tenant> {
+async function createTenant(pool: Pool, name: string): Promise<Tenant> {
   const project = await ensureProject(pool, name)
   return { projectId: project.id, key: await createKey(pool, project.id, ['admin']) }
 }

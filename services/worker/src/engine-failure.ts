@@ -7,7 +7,7 @@ import type { EngineCrash } from './engine-process.js'
 import { workerErrors } from './errors.js'
 
 /** A crash may be the machine's fault; a third one in a row is not. */
-export const MAX_CRASH_RETRIES = 2
+const MAX_CRASH_RETRIES = 2
 
 export interface AttemptFailure {
   readonly error: SerializedError

@@ -1,7 +1,5 @@
 export { readConfig, type WorkerConfig } from './config.js'
-export { workerSettings } from './default-settings.js'
-export { ENGINE_PATH, WORKER_PATH } from './engine-path.js'
-export { workerErrors } from './errors.js'
+export { WORKER_PATH } from './engine-path.js'
 export { runWorker, type RunWorkerOptions, type WorkerProcess } from './run-worker.js'
 export { type RunningWorker, startWorker } from './start-worker.js'
 export type { WorkerDeps, WorkerSettings } from './worker-deps.js'

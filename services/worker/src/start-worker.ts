@@ -1,7 +1,14 @@
 // A worker: answers the doorbell, and keeps the loops that notice what nobody tells.
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { CANCEL_CHANNEL, EVENTS_CHANNEL, listen, type Listener, reconcile } from '@pare/database'
+import {
+  CANCEL_CHANNEL,
+  EVENTS_CHANNEL,
+  listen,
+  type Listener,
+  purgeIdempotency,
+  reconcile,
+} from '@pare/database'
 import type { Listener as BellListener } from '@pare/queue'
 
 import { checkDevice } from './check-device.js'
@@ -62,8 +69,12 @@ export async function startWorker(
   }
 }
 
+/** How often keys of requests that may no longer be repeated are deleted. */
+const PURGE_MS = 10 * 60 * 1000
+
 interface Loops {
   readonly reconciling: Repeated
+  readonly purging: Repeated
   readonly webhooks: WebhookSender
 }
 
@@ -80,6 +91,11 @@ function startLoops(deps: WorkerDeps, settings: WorkerSettings): Loops {
         deps.metrics.queueWaiting.set(await deps.doorbell.countWaiting())
       },
       onError: (error) => deps.logger.warn({ error }, 'reconciling failed'),
+    }),
+    purging: new Repeated({
+      everyMs: PURGE_MS,
+      run: () => purgeIdempotency(deps.pool),
+      onError: (error) => deps.logger.warn({ error }, 'purging idempotency keys failed'),
     }),
     webhooks: new WebhookSender({ ...deps, allowCidrs: settings.webhookAllowCidrs }),
   }
@@ -122,7 +138,7 @@ async function stopParts(parts: WorkerParts): Promise<void> {
   desk.close()
   const drained = bell.close()
   await Promise.race([drained, sleep(settings.drainMs, undefined, { ref: false })])
-  await Promise.all([loops.reconciling.stop(), loops.webhooks.stop()])
+  await Promise.all([loops.reconciling.stop(), loops.purging.stop(), loops.webhooks.stop()])
   await notices.close()
   await engines.close()
   await folders.close()

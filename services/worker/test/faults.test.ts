@@ -59,6 +59,20 @@ describe.each(availableSurroundings)('a worker in trouble, with %s', (surroundin
     )
   })
 
+  it('deletes idempotency keys whose time is over, and no others', async () => {
+    const { pool } = bench.database
+    await pool.query(
+      `INSERT INTO idempotency (scope, key, fingerprint, holder, locked_until, expires_at)
+       SELECT 's', key, 'f', 'h', now(), now() + after
+       FROM (VALUES ('over', interval '-1 second'), ('kept', interval '1 hour')) AS row(key, after)`,
+    )
+    await bench.startWorker()
+    await until(async () => {
+      const { rows } = await pool.query<{ key: string }>('SELECT key FROM idempotency')
+      return rows.length === 1 && rows[0]?.key === 'kept' ? true : null
+    })
+  })
+
   it('ends a job at its own max_run_seconds', async () => {
     await bench.startWorker()
     const test = await bench.submit(oneStage('spin'), { change: { maxRunSeconds: 2 } })

@@ -29,7 +29,7 @@ import { startTestS3 } from '@pare/storage/testing'
 import type { RunningWorker, WorkerSettings } from '../src/index.js'
 import { startWorker } from '../src/index.js'
 
-export const TEST_ENGINE = fileURLToPath(new URL('./test-engine.mjs', import.meta.url))
+const TEST_ENGINE = fileURLToPath(new URL('./test-engine.mjs', import.meta.url))
 
 export interface TestWorker {
   readonly worker: RunningWorker

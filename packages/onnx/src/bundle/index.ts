@@ -4,10 +4,9 @@ export {
   extractBundle,
   type ExtractOptions,
 } from './extract-bundle.js'
-export { type BundleLimits, DEFAULT_BUNDLE_LIMITS } from './limits.js'
+export { type BundleLimits } from './limits.js'
 export {
   isBundle,
-  MAX_ONNX_BYTES,
   type ModelFile,
   type ModelFileFormat,
   type ModelFilePlan,

@@ -22,7 +22,7 @@ import { writeAt, writeStoredZip } from './stored-zip.js'
 import { readZipDirectory, type ZipEntry } from './zip-directory.js'
 
 /** protobuf counts the bytes of a message in 31 bits. */
-export const MAX_ONNX_BYTES = 2 ** 31 - 1
+const MAX_ONNX_BYTES = 2 ** 31 - 1
 
 const MODEL_NAME = 'model.onnx'
 const WEIGHTS_NAME = 'weights.bin'

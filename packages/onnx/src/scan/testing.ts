@@ -54,7 +54,7 @@ export function int64Bytes(...values: readonly (number | bigint)[]): Uint8Array 
   return new Uint8Array(BigInt64Array.from(values.map(BigInt)).buffer)
 }
 
-export const FLOAT = 1
+const FLOAT = 1
 export const INT64 = 7
 
 export interface TensorSpec {

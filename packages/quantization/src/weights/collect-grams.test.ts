@@ -4,7 +4,6 @@ import { describe, expect, it } from 'vitest'
 
 import { randomTensor, randomValues } from '../testing.js'
 import { collectGrams, gramPoints } from './collect-grams.js'
-import { decodeGrams, encodeGrams, mergeGrams } from './gram-statistics.js'
 import { gramOf } from './testing.js'
 
 const runtime = onnxRuntime()
@@ -51,18 +50,6 @@ describe('collectGrams', () => {
     expect(magnitude[0]).toBeCloseTo(first, 4)
   })
 
-  it('gives the same for parts that are merged, through bytes', async () => {
-    const parts = [await collect(batches.slice(0, 1)), await collect(batches.slice(1))]
-    const [a, b] = parts.map((part) => decodeGrams(encodeGrams(part)))
-    const whole = await collect(batches)
-    const merged = mergeGrams(a!, b!)
-    expect(merged.samples).toBe(whole.samples)
-    for (const [value, { gram, rows }] of whole.inputs) {
-      expect(merged.inputs.get(value)!.rows).toBe(rows)
-      gram.forEach((sum, i) => expect(merged.inputs.get(value)!.gram[i]).toBeCloseTo(sum, 8))
-    }
-  })
-
   it('leaves out a batch that is not finite', async () => {
     const spoilt = {
       x: { ...randomTensor([1, 1, 8], 7), data: new Float32Array(8).fill(Infinity) },
@@ -71,14 +58,8 @@ describe('collectGrams', () => {
     expect(mixed.inputs.get('x')).toEqual(clean.inputs.get('x'))
   })
 
-  it('refuses no data, foreign statistics and foreign bytes', async () => {
+  it('refuses no data', async () => {
     const code = 'quantization_statistics_missing'
     await expect(collect([])).rejects.toMatchObject({ code })
-    const whole = await collect(batches)
-    const other = { samples: 1, inputs: new Map([['z', whole.inputs.get('x')!]]) }
-    expect(() => mergeGrams(whole, other)).toThrow(expect.objectContaining({ code }) as Error)
-    expect(() => decodeGrams(encodeGrams(whole).subarray(1))).toThrow(
-      expect.objectContaining({ code }) as Error,
-    )
   })
 })

@@ -6,13 +6,7 @@ export {
   gramPoints,
 } from './collect-grams.js'
 export { WEIGHT_KEPT_REASONS, type WeightKeptReason } from './decision.js'
-export {
-  decodeGrams,
-  encodeGrams,
-  type GramStatistics,
-  type InputGram,
-  mergeGrams,
-} from './gram-statistics.js'
+export { type GramStatistics, type InputGram } from './gram-statistics.js'
 export {
   type QuantizeWeightsOptions,
   WEIGHT_ALGORITHMS,

@@ -1,8 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { type GridSpec, largestCode, WEIGHT_BITS, type WeightMatrix } from './block-grid.js'
-import { packNBits, unpackNBits } from './pack-nbits.js'
+import {
+  blockCount,
+  type GridSpec,
+  largestCode,
+  middle,
+  type QuantizedMatrix,
+  WEIGHT_BITS,
+  type WeightBits,
+  type WeightMatrix,
+} from './block-grid.js'
+import { type PackedNBits, packNBits } from './pack-nbits.js'
 import { quantizeRtn } from './rtn.js'
 import { transpose } from './weight-matrix.js'
 
@@ -68,6 +77,46 @@ function referenceWeight(): WeightMatrix {
 
 function hex(array: Uint8Array | Float32Array): string {
   return Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString('hex')
+}
+
+/** The matrix again. `zeroPoints` undefined: symmetric. */
+function unpackNBits(
+  { weight, zeroPoints }: PackedNBits,
+  scales: Float32Array,
+  layout: { readonly rows: number; readonly columns: number; readonly spec: GridSpec },
+): QuantizedMatrix {
+  const { rows, columns, spec } = layout
+  const blocks = blockCount(columns, spec)
+  const size = { rows, bits: spec.bits }
+  return {
+    spec,
+    rows,
+    columns,
+    blocks,
+    codes: unpackRows(weight, { ...size, columns }),
+    scales,
+    zeroPoints:
+      zeroPoints === undefined
+        ? new Uint8Array(rows * blocks).fill(middle(spec.bits))
+        : unpackRows(zeroPoints, { ...size, columns: blocks }),
+  }
+}
+
+function unpackRows(
+  packed: Uint8Array,
+  { rows, columns, bits }: { rows: number; columns: number; bits: WeightBits },
+): Uint8Array {
+  const perByte = 8 / bits
+  const bytes = packed.length / rows
+  const mask = (1 << bits) - 1
+  const codes = new Uint8Array(rows * columns)
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const byte = packed[row * bytes + Math.floor(column / perByte)]!
+      codes[row * columns + column] = (byte >> ((column % perByte) * bits)) & mask
+    }
+  }
+  return codes
 }
 
 describe('packNBits', () => {

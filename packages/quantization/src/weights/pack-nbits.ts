@@ -1,11 +1,5 @@
 // com.microsoft.MatMulNBits: how its weight and zero points lie in memory (contrib_defs.cc).
-import {
-  blockCount,
-  type GridSpec,
-  middle,
-  type QuantizedMatrix,
-  type WeightBits,
-} from './block-grid.js'
+import { middle, type QuantizedMatrix, type WeightBits } from './block-grid.js'
 
 export interface PackedNBits {
   /** uint8 [rows, blocks, blockSize · bits / 8], first code in the lowest bits, 0 behind the last. */
@@ -60,44 +54,4 @@ function packRows(codes: Uint8Array, layout: RowLayout): Uint8Array {
     }
   }
   return packed
-}
-
-/** The matrix again. `zeroPoints` undefined: symmetric. */
-export function unpackNBits(
-  { weight, zeroPoints }: PackedNBits,
-  scales: Float32Array,
-  layout: { readonly rows: number; readonly columns: number; readonly spec: GridSpec },
-): QuantizedMatrix {
-  const { rows, columns, spec } = layout
-  const blocks = blockCount(columns, spec)
-  const size = { rows, bits: spec.bits }
-  return {
-    spec,
-    rows,
-    columns,
-    blocks,
-    codes: unpackRows(weight, { ...size, columns }),
-    scales,
-    zeroPoints:
-      zeroPoints === undefined
-        ? new Uint8Array(rows * blocks).fill(middle(spec.bits))
-        : unpackRows(zeroPoints, { ...size, columns: blocks }),
-  }
-}
-
-function unpackRows(
-  packed: Uint8Array,
-  { rows, columns, bits }: { rows: number; columns: number; bits: WeightBits },
-): Uint8Array {
-  const perByte = 8 / bits
-  const bytes = packed.length / rows
-  const mask = (1 << bits) - 1
-  const codes = new Uint8Array(rows * columns)
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      const byte = packed[row * bytes + Math.floor(column / perByte)]!
-      codes[row * columns + column] = (byte >> ((column % perByte) * bits)) & mask
-    }
-  }
-  return codes
 }

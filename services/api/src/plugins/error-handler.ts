@@ -28,7 +28,7 @@ const TEXT_NOT_STORABLE = new Set(['22021', '22P05'])
 /** lock_timeout: someone holds the row of the same idempotency key. */
 const LOCK_NOT_AVAILABLE = '55P03'
 
-export function toCodedError(thrown: unknown): CodedError {
+function toCodedError(thrown: unknown): CodedError {
   if (thrown instanceof CodedError) return thrown
   const error = coerceError(thrown) as Partial<FastifyError> & Error
   const code = error.code ?? ''

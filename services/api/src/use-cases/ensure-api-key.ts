@@ -8,7 +8,7 @@ import {
 
 import { storedParts } from './create-api-key.js'
 
-export const DEFAULT_PROJECT = 'default'
+const DEFAULT_PROJECT = 'default'
 
 /** Makes the project `default` and lets the key do everything in it; safe at every start. */
 export async function ensureApiKey(pool: Pool, key: string): Promise<Project> {
