@@ -13,16 +13,16 @@ export {
   takesSingleSamples,
 } from './branches/calibrate-model.js'
 export {
-  type ChannelMaximaOptions,
-  type ChannelPoint,
-  collectChannelMaxima,
-} from './channels/channel-maxima.js'
-export {
   DYNAMIC_DEFAULT_OP_TYPES,
   quantizeDynamic,
   type QuantizeDynamicOptions,
   type QuantizeDynamicResult,
 } from './dynamic/quantize-dynamic.js'
+export {
+  type ChannelMaximaOptions,
+  type ChannelPoint,
+  collectChannelMaxima,
+} from './equalization/channel-maxima.js'
 export {
   clipPoints,
   type EqualizedPair,

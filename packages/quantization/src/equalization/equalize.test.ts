@@ -1,13 +1,13 @@
+import { randomNetwork, relativeError, showing } from '@pare/channels/testing'
 import { checkModel, type Model } from '@pare/graph'
 import { model, type ModelBuilder } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
 import { createRandom, tensorFromInts, toFloat32 } from '@pare/tensor'
 import { describe, expect, it } from 'vitest'
 
-import { collectChannelMaxima } from '../channels/channel-maxima.js'
-import { randomNetwork, relativeError, showing } from '../channels/channel-testing.js'
 import { quantizeStatic } from '../static/quantize-static.js'
 import { calibrated, randomTensor, randomValues, runModel, sqnr } from '../testing.js'
+import { collectChannelMaxima } from './channel-maxima.js'
 import { clipPoints, equalizeLayers } from './equalize.js'
 
 const C = 8

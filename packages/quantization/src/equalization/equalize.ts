@@ -4,18 +4,20 @@
 //   s_i = √(r1_i / r2_i)      (equations 10 and 11)
 // makes the ranges r1_i and r2_i of both weights in the channel equal, so that no channel is much
 // smaller than what one scale for all has to hold. The model computes what it computed.
-import { type Diagnostic, editGraph, type Model, nodeLabel } from '@pare/graph'
-import type { ValueShapes } from '@pare/passes'
-
-import { type ChannelGraph, channelGraph, keepsScale } from '../channels/channel-graph.js'
-import type { ChannelPoint } from '../channels/channel-maxima.js'
 import {
+  type ChannelGraph,
+  channelGraph,
   type ChannelScales,
+  keepsScale,
   raiseRanges,
   type ScaledLayer,
   scaledLayers,
   writeScales,
-} from '../channels/channel-scales.js'
+} from '@pare/channels'
+import { type Diagnostic, editGraph, type Model, nodeLabel } from '@pare/graph'
+import type { ValueShapes } from '@pare/passes'
+
+import type { ChannelPoint } from './channel-maxima.js'
 
 export interface EqualizeOptions {
   /** Shapes of values as `prepareModel` learned them: more Reshapes can be passed. */

@@ -1,11 +1,8 @@
 // Factors that nothing before a value can absorb: a Mul node divides the value for the layers that
 // are smoothed, and for them alone.
+import { type ChannelGraph, type ChannelLayer, type ChannelScales } from '@pare/channels'
 import type { GraphEditor } from '@pare/graph'
 import { tensorFromFloat32 } from '@pare/tensor'
-
-import type { ChannelGraph } from '../channels/channel-graph.js'
-import type { ChannelLayer } from '../channels/channel-layers.js'
-import type { ChannelScales } from '../channels/channel-scales.js'
 
 /** One value, the layers that read it divided, and the ids of its channels for them. */
 export interface InsertedDivision {

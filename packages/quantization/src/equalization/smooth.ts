@@ -3,22 +3,24 @@
 // others take the integers from all of them. They are divided by
 //   s_j = max|X_j|^α / max|W_j|^(1 − α)
 // and the weights that read them multiplied by it. The division goes into what makes the activation.
-import { type Diagnostic, editGraph, type Model, nodeLabel } from '@pare/graph'
-import type { OpType } from '@pare/ops'
-import type { ValueShapes } from '@pare/passes'
-
-import { type ChannelGraph, channelGraph, keepsScale } from '../channels/channel-graph.js'
-import type { Pinned } from '../channels/channel-ids.js'
-import type { ChannelLayer } from '../channels/channel-layers.js'
-import type { ChannelPoint } from '../channels/channel-maxima.js'
 import {
+  type ChannelGraph,
+  channelGraph,
+  type ChannelLayer,
   type ChannelScales,
+  keepsScale,
+  type Pinned,
   raiseRanges,
   type ScaledLayer,
   scaledLayers,
   writeScales,
-} from '../channels/channel-scales.js'
+} from '@pare/channels'
+import { type Diagnostic, editGraph, type Model, nodeLabel } from '@pare/graph'
+import type { OpType } from '@pare/ops'
+import type { ValueShapes } from '@pare/passes'
+
 import { errors } from '../errors.js'
+import type { ChannelPoint } from './channel-maxima.js'
 import { insertDivisions, type InsertedDivision } from './smooth-insert.js'
 
 /** Layers whose input can be smoothed. */

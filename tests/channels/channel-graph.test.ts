@@ -1,11 +1,25 @@
+import { channelGraph, writeScales } from '@pare/channels'
+import { randomNetwork } from '@pare/channels/testing'
 import { checkModel, editGraph, type Model } from '@pare/graph'
+import { onnxRuntime } from '@pare/inference/onnxruntime'
+import { encodeModel } from '@pare/onnx'
+import type { Tensors } from '@pare/passes'
 import { createRandom } from '@pare/tensor'
 import { describe, expect, it } from 'vitest'
 
-import { randomTensor, runModel } from '../testing.js'
-import { channelGraph } from './channel-graph.js'
-import { writeScales } from './channel-scales.js'
-import { randomNetwork } from './channel-testing.js'
+import { randomFloats } from '../support/run-model.js'
+
+const runtime = onnxRuntime()
+
+/** As it is served, with all optimizations. */
+async function runModel(model: Model, feeds: Tensors): Promise<Tensors> {
+  const session = await runtime.createSession(encodeModel(model), { intraOpThreads: 1 })
+  try {
+    return await session.run(feeds)
+  } finally {
+    await session.release()
+  }
+}
 
 /** Divides every channel that can be by a random power of two. */
 function scaled(built: Model, seed: number): { readonly model: Model; readonly channels: number } {
@@ -31,7 +45,7 @@ describe('channelGraph', () => {
       const result = scaled(built, seed)
       checkModel(result.model)
       channels += result.channels
-      const feeds = { x: randomTensor([2, 4, 6, 6], seed) }
+      const feeds = { x: randomFloats([2, 4, 6, 6], seed) }
       expect(await runModel(result.model, feeds), `seed ${seed}`).toEqual(
         await runModel(built, feeds),
       )
