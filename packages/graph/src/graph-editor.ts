@@ -7,7 +7,7 @@ import { type NameAuthority, nodeNames, valueNames } from './name-authority.js'
 import { NodeList } from './node-list.js'
 import { renameReads, replaceName } from './rename.js'
 import { topologicalOrder } from './topological-order.js'
-import { mapSubgraphs } from './walk.js'
+import { mapSubgraphs, onnxOpset } from './walk.js'
 
 /** A node to be made. */
 export interface NodeSpec {
@@ -66,6 +66,11 @@ export class GraphEditor implements GraphIndex {
     this.inputs = graph.inputs
     this.outputs = graph.outputs
     this.sources = new Map(graph.outputs.map(({ name }) => [name, name]))
+  }
+
+  /** Version of the default operator set that the model imports, 0 where it imports none. */
+  opset(): number {
+    return onnxOpset(this.model)
   }
 
   // What the graph is now.

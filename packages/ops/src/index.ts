@@ -1,3 +1,8 @@
+export { type Emitter, emitter, type GemmOptions } from './emit/emitter.js'
+export type { ScatterReduction, SliceOptions } from './emit/layout.js'
+export type { ReducedAxes, ReduceOptions } from './emit/reductions.js'
+export type { EmittedAttributes, EmitterOptions, Operand, ValueName } from './emit/writer.js'
+export { errors } from './errors.js'
 export {
   isDeterministic,
   isNeverInteger,

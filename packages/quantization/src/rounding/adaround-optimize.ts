@@ -4,10 +4,11 @@
 //   h = clip(σ(V) · (ζ − γ) + γ, 0, 1),    ζ = 1.1, γ = −0.1       (equations 21 to 24)
 // D is the error in steps of the scale; β falls from 20 to 2, so that h is pushed to 0 or 1 ever
 // more; during the first fifth λ is 0. One session serves layers of every size.
-import { attr, editGraph, type Graph, type GraphEditor, type Model, type Value } from '@pare/graph'
+import { attr, editGraph, type Graph, type Model, type Value } from '@pare/graph'
 import type { InferenceRuntime } from '@pare/inference'
 import { encodeModel } from '@pare/onnx'
-import { type RuntimeTensor, tensorFromFloat32 } from '@pare/tensor'
+import { type Emitter, emitter } from '@pare/ops'
+import type { RuntimeTensor } from '@pare/tensor'
 
 export interface RoundingProblem {
   readonly blocks: number
@@ -199,64 +200,39 @@ function stepGraph(): Graph {
   const states = ['v', 'm', 'u'].map((name) => value(`${name}_in`, 'float32'))
   const inputs = [scalarValue('i', 'int64'), scalarValue('go', 'bool'), ...states]
   const editor = editGraph(emptyModel('step', inputs))
-  const write = stepWriter(editor)
-  const { add, scalar, now } = write
-  const sigmoid = add('Sigmoid', 'v_in')
-  const wide = add('Add', add('Mul', sigmoid, scalar(ZETA - GAMMA)), scalar(GAMMA))
-  const h = add('Clip', wide, scalar(0), scalar(1))
-  const error = add('MatMul', add('Sub', h, 'target'), 'gram')
-  const gradient = add('Add', error, pullToEnds(write, h))
-  const inside = add('Cast', add('Equal', h, wide))
-  const slope = add('Mul', add('Mul', sigmoid, add('Sub', scalar(1), sigmoid)), inside)
-  const g = add('Mul', gradient, slope)
-  const m = average(write, { old: 'm_in', by: g, decay: DECAY, output: 'm_next' })
-  const squared = add('Mul', g, g)
-  const u = average(write, { old: 'u_in', by: squared, decay: SQUARE_DECAY, output: 'u_next' })
-  const scaled = add('Div', m, add('Add', add('Sqrt', u), scalar(EPSILON)))
-  const move = add('Mul', scaled, now('rate'))
-  editor.addNode({ opType: 'Sub', inputs: ['v_in', move], outputs: ['v_next'] })
-  editor.addNode({ opType: 'Identity', inputs: ['go'], outputs: ['go_on'] })
-  const next = ['v_next', 'm_next', 'u_next'].map((name) => value(name, 'float32'))
+  const emit = emitter(editor, { prefix: 'step_' })
+  const { add, cast, clip, div, equal, gather, identity, matMul, mul, sigmoid, sqrt, sub } = emit
+  const s = sigmoid('v_in')
+  const wide = add(mul(s, ZETA - GAMMA), GAMMA)
+  const h = clip(wide, 0, 1)
+  const error = matMul(sub(h, 'target'), 'gram')
+  const gradient = add(error, pullToEnds(emit, h))
+  const inside = cast(equal(h, wide), 'float32')
+  const slope = mul(mul(s, sub(1, s)), inside)
+  const g = mul(gradient, slope)
+  const m = average(emit, { old: 'm_in', by: g, decay: DECAY })
+  const u = average(emit, { old: 'u_in', by: mul(g, g), decay: SQUARE_DECAY })
+  const move = mul(div(m, add(sqrt(u), EPSILON)), gather('rate', 'i'))
+  const results = { v_next: sub('v_in', move), m_next: m, u_next: u }
+  const next = Object.keys(results).map((name) => value(name, 'float32'))
   editor.setOutputs([scalarValue('go_on', 'bool'), ...next])
+  editor.replaceUses('go_on', identity('go'))
+  for (const [output, result] of Object.entries(results)) editor.replaceUses(output, result)
   return editor.finish().graph
 }
 
-type StepWriter = ReturnType<typeof stepWriter>
-
-function stepWriter(editor: GraphEditor) {
-  const scalar = (x: number) =>
-    editor.addInitializer('c', tensorFromFloat32([], Float32Array.of(x)))
-  const add = (opType: string, ...inputs: readonly string[]) =>
-    editor.addNode({
-      opType,
-      inputs,
-      outputs: [editor.uniqueName(`step_${opType}`)],
-      attributes: opType === 'Cast' ? { to: attr.int(1) } : {},
-    }).outputs[0]!
-  /** The schedule's value for this step. */
-  const now = (schedule: string) => add('Gather', schedule, 'i')
-  return { editor, scalar, add, now }
-}
-
 /** −λ·β·|2h − 1|^(β − 1)·sign(2h − 1). */
-function pullToEnds({ add, scalar, now }: StepWriter, h: string): string {
-  const side = add('Sub', add('Add', h, h), scalar(1))
-  const distance = add('Log', add('Add', add('Abs', side), scalar(1e-9)))
-  const power = add('Exp', add('Mul', distance, now('power')))
-  return add('Mul', add('Mul', add('Sign', side), power), now('pull'))
+function pullToEnds(emit: Emitter, h: string): string {
+  const { abs, add, exp, gather, log, mul, sign, sub } = emit
+  const side = sub(add(h, h), 1)
+  const distance = log(add(abs(side), 1e-9))
+  const power = exp(mul(distance, gather('power', 'i')))
+  return mul(mul(sign(side), power), gather('pull', 'i'))
 }
 
 function average(
-  { editor, add, scalar }: StepWriter,
-  part: {
-    readonly old: string
-    readonly by: string
-    readonly decay: number
-    readonly output: string
-  },
+  { add, mul }: Emitter,
+  part: { readonly old: string; readonly by: string; readonly decay: number },
 ): string {
-  const kept = add('Mul', part.old, scalar(part.decay))
-  const gained = add('Mul', part.by, scalar(1 - part.decay))
-  editor.addNode({ opType: 'Add', inputs: [kept, gained], outputs: [part.output] })
-  return part.output
+  return add(mul(part.old, part.decay), mul(part.by, 1 - part.decay))
 }
