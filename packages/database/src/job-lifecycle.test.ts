@@ -364,6 +364,20 @@ test('progress moves the rows always and the events now and then', async () => {
   expect((await getStage(db.pool, claimed.stageId))?.progress).toMatchObject({ done: 5 })
 })
 
+test('a stage counts as one of the job, whatever it reports', async () => {
+  const project = await createTestProject(db.pool)
+  const { job, ready } = await acceptTestJob(db.pool, project)
+  const claimed = await claim(db.pool, ready[0]!)
+  const fractionAt = async (done: number, total: number) => {
+    const progress = { done, total, unit: 'batch' }
+    await withTransaction(db.pool, (tx) => reportProgress(tx, { ...claimed, progress }))
+    return (await read(job)).progress?.fraction
+  }
+  expect(await fractionAt(3, 0)).toBe(0)
+  expect(await fractionAt(10, 10)).toBe(0.25)
+  expect(await fractionAt(50, 10)).toBe(0.25)
+})
+
 test('a stage that lacks a promised output fails the job, not the service', async () => {
   const project = await createTestProject(db.pool)
   const { job, ready } = await acceptTestJob(db.pool, project)

@@ -26,8 +26,6 @@ export interface NodeSpec {
 export interface ReplaceUsesOptions {
   /** Nodes that go on reading the old value. */
   readonly except?: readonly Node[]
-  /** Also graph outputs that show the old value. Default true. */
-  readonly graphOutputs?: boolean
 }
 
 /** Starts editing the main graph of a model. The model itself stays as it is. */
@@ -195,7 +193,6 @@ export class GraphEditor implements GraphIndex {
     for (const node of this.list.consumers(value)) {
       if (!kept.has(node)) this.list.replace(node, renameReads(node, value, by))
     }
-    if (options.graphOutputs === false) return
     for (const [output, source] of this.sources) if (source === value) this.sources.set(output, by)
   }
 

@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import type { KnownDataset, KnownModel } from '../plan/check-datasets.js'
 import { planJob } from '../plan/plan-job.js'
+import { fittingBatch } from './running-model.js'
 import type { StageResult } from './stage.js'
 import type { StageKind } from './stage-table.js'
 import { pathOf, StageRunner } from './testing.js'
@@ -258,3 +259,16 @@ function rangesOf({ tensors }: CalibrationStatistics) {
     }),
   )
 }
+
+describe('fittingBatch', () => {
+  it.each([
+    { rows: 24, size: 4, fits: 4, why: 'no batch needs filling' },
+    { rows: 25, size: 4, fits: 4, why: '3 in 25 are less than an eighth' },
+    { rows: 21, size: 4, fits: 2, why: '3 in 21 are more, 1 is not' },
+    { rows: 8, size: 3, fits: 3, why: '1 in 8 is an eighth' },
+    { rows: 7, size: 4, fits: 1, why: '1 in 7 is more however small the batch' },
+    { rows: 1, size: 4, fits: 1, why: 'one sample is one batch' },
+  ])('$rows samples, $size at once: $fits, for $why', ({ rows, size, fits }) => {
+    expect(fittingBatch(rows, size)).toBe(fits)
+  })
+})

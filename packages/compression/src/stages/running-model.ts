@@ -155,19 +155,28 @@ function same<Value>(value: Value): Value {
   return value
 }
 
-/** The last sample fills up its batch; no more than an eighth of all rows shall be such. */
 async function batchSize(
   context: StageSetting<'batch' | 'calibration'>,
   samples: number,
 ): Promise<number> {
   if (!hasInput(context, 'batch')) return 1
-  let { samples: size } = await readJson<BatchVerdict>(inputOf(context, 'batch'))
+  const { samples: size } = await readJson<BatchVerdict>(inputOf(context, 'batch'))
   if (size === 1) return 1
   const { dataset, close } = await openStageData(context, 'calibration')
   await close()
   const rows = Math.min(samples, dataset.samples)
-  while (size > 1 && Math.ceil(rows / size) * size > rows * 1.125) size /= 2
-  return size
+  return fittingBatch(rows, size)
+}
+
+/** Copies of the last sample fill up its batch: an eighth of all rows at most. */
+const MAX_FILLING = 1 / 8
+
+/** `size`, or as often halved as `rows` need to fill nearly all of their batches. */
+export function fittingBatch(rows: number, size: number): number {
+  const isFilled = (fit: number) => Math.ceil(rows / fit) * fit <= rows * (1 + MAX_FILLING)
+  let fitting = size
+  while (fitting > 1 && !isFilled(fitting)) fitting /= 2
+  return fitting
 }
 
 const DATA_ROLES: ReadonlySet<string> = new Set(['calibration', 'validation'])

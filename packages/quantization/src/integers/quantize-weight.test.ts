@@ -72,25 +72,52 @@ describe('quantizeWeight', () => {
     )
   })
 
-  it('lets no two weights of one sign in a channel exceed the sum that saturates', () => {
-    const weights = fc.array(fc.float({ min: -10, max: 10, noNaN: true }), {
-      minLength: 2,
-      maxLength: 40,
+  describe('with the range `pairwise`', () => {
+    const pairwise = (values: ArrayLike<number>) =>
+      quantizeWeight(values, [1, values.length], { range: 'pairwise', axis: 0 })
+    const expectSafe = (values: ArrayLike<number>) => {
+      const { data, riskyChannels } = pairwise(values)
+      for (const sign of [1, -1]) {
+        const [first = 0, second = 0] = [...data].map((q) => q * sign).sort((a, b) => b - a)
+        expect(Math.max(first, 0) + Math.max(second, 0)).toBeLessThanOrEqual(MAX_PAIR_SUM)
+      }
+      expect(riskyChannels).toBe(0)
+    }
+
+    it.each([
+      ['float32', fc.float({ min: -10, max: 10, noNaN: true })],
+      ['float64', fc.double({ min: -10, max: 10, noNaN: true })],
+      ['extreme', fc.double({ min: -3e38, max: 3e38, noNaN: true })],
+    ])('lets no two %s weights of one sign exceed the sum that saturates', (_kind, weight) => {
+      const weights = fc.array(weight, { minLength: 2, maxLength: 40 })
+      fc.assert(fc.property(weights, expectSafe), { numRuns: 500 })
     })
-    fc.assert(
-      fc.property(weights, (list) => {
-        const { data, riskyChannels } = quantizeWeight(Float32Array.from(list), [1, list.length], {
-          range: 'pairwise',
-          axis: 0,
-        })
-        for (const sign of [1, -1]) {
-          const [first = 0, second = 0] = [...data].map((q) => q * sign).sort((a, b) => b - a)
-          expect(Math.max(first, 0) + Math.max(second, 0)).toBeLessThanOrEqual(MAX_PAIR_SUM)
-        }
-        expect(riskyChannels).toBe(0)
-      }),
-      { numRuns: 500 },
-    )
+
+    it('holds it where both quotients lie halfway between two integers', () => {
+      // Both are rounded up there by a float32 rounding of the scale or of the quotients.
+      expectSafe([0.15768958628177643, 0.1504671722650528])
+      const halfway = fc.tuple(
+        fc.integer({ min: 64, max: 126 }),
+        fc.double({ min: 1e-6, max: 1e3, noNaN: true }),
+        fc.integer({ min: -4, max: 4 }),
+      )
+      fc.assert(
+        fc.property(halfway, fc.boolean(), ([steps, scale, ulps], isFloat32) => {
+          const nudge = 1 + ulps * 2 ** -24
+          const values = [(steps + 0.5) * scale, (127.5 - steps) * scale * nudge]
+          expectSafe(isFloat32 ? Float32Array.from(values) : values)
+        }),
+        { numRuns: 5000 },
+      )
+    })
+
+    it('takes a larger scale only as far as it must', () => {
+      const values = Float32Array.of(0.15768958628177643, 0.1504671722650528)
+      const exact = (values[0]! + values[1]!) / MAX_PAIR_SUM
+      const [scale = 0] = pairwise(values).scales
+      expect(scale).toBeGreaterThanOrEqual(Math.fround(exact))
+      expect(scale / exact - 1).toBeLessThan(4 * 2 ** -23)
+    })
   })
 
   it('keeps all bits of a channel whose greatest weight stands alone', () => {

@@ -34,7 +34,7 @@ export interface QuantizedWeight {
 }
 
 export function quantizeWeight(
-  values: Float32Array,
+  values: ArrayLike<number>,
   dims: readonly number[],
   options: QuantizeWeightOptions,
 ): QuantizedWeight {
@@ -42,27 +42,29 @@ export function quantizeWeight(
   const peaks = channelPeaks(values, layout)
   const scales = new Float32Array(layout.channels)
   for (let channel = 0; channel < scales.length; channel++) {
-    const scale = channelScale(peaks, channel, options.range)
-    scales[channel] = Math.max(scale, options.minScales?.[channel] ?? 0)
+    scales[channel] = channelScale(peaks, channel, options)
   }
   const data = quantizeSymmetric(values, scales, layout)
-  return { data, scales, layout, riskyChannels: countRisky(peaks, scales) }
+  const risky = scales.filter((scale, channel) => maySaturate(peaks, channel, scale))
+  return { data, scales, layout, riskyChannels: risky.length }
 }
 
-function channelScale(peaks: ChannelPeaks, channel: number, range: WeightRange): number {
+/** A float32 value. */
+function channelScale(
+  peaks: ChannelPeaks,
+  channel: number,
+  { range, minScales }: QuantizeWeightOptions,
+): number {
   const absMax = Math.max(peaks.up[channel]!, peaks.down[channel]!)
-  if (range === 'reduced') return symmetricScale(absMax, REDUCED_INT8.qmax)
-  const full = symmetricScale(absMax, SYMMETRIC_INT8.qmax)
-  if (range === 'full') return full
+  const { qmax } = range === 'reduced' ? REDUCED_INT8 : SYMMETRIC_INT8
+  const scale = Math.fround(Math.max(symmetricScale(absMax, qmax), minScales?.[channel] ?? 0))
+  if (range !== 'pairwise') return scale
   // Two magnitudes that sum to 128 at most also do so rounded half to even: the one is rounded up
-  // only where the other is rounded down. float32 rounding of the scale must not spoil that.
-  const limited = roundUpToFloat32(pairSum(peaks, channel) / MAX_PAIR_SUM)
-  return Math.max(full, limited)
-}
-
-function roundUpToFloat32(x: number): number {
-  const nearest = Math.fround(x)
-  return nearest >= x ? nearest : Math.fround(nearest * (1 + 2 ** -23))
+  // only where the other is rounded down. But the scale and the quotients are rounded to float32
+  // before, which lifts both in rare cases; a slightly larger scale sets that right.
+  let limited = Math.fround(Math.max(scale, pairSum(peaks, channel) / MAX_PAIR_SUM))
+  while (maySaturate(peaks, channel, limited)) limited = Math.fround(limited * (1 + 2 ** -23))
+  return limited
 }
 
 /** Added and taken away again, it rounds half to even what is smaller than 2^51; the rest stays as large. */
@@ -73,7 +75,7 @@ const ROUNDING = 1.5 * 2 ** 52
  * candidate comes by, in code that is not warm yet: one plain loop.
  */
 function quantizeSymmetric(
-  values: Float32Array,
+  values: ArrayLike<number>,
   scales: Float32Array,
   { channels, outer, inner }: ChannelLayout,
 ): Int8Array {
@@ -92,21 +94,14 @@ function quantizeSymmetric(
   return data
 }
 
-/** Rounding keeps the order, so the greatest integers of a channel are those of its greatest weights. */
-function countRisky(peaks: ChannelPeaks, scales: Float32Array): number {
-  const layout = { channels: scales.length, outer: 1, inner: 1 }
-  const round = (values: Float32Array) => quantizeSymmetric(values, scales, layout)
-  const integers = {
-    up: round(peaks.up),
-    secondUp: round(peaks.secondUp),
-    down: round(peaks.down),
-    secondDown: round(peaks.secondDown),
-  }
-  let count = 0
-  for (let channel = 0; channel < scales.length; channel++) {
-    if (pairSum(integers, channel) > MAX_PAIR_SUM) count++
-  }
-  return count
+/**
+ * Whether two integers of one sign exceed what 16-bit sums hold. Rounding keeps the order, so the
+ * greatest integers of a channel are those of its greatest weights.
+ */
+function maySaturate(peaks: ChannelPeaks, channel: number, scale: number): boolean {
+  const round = (magnitude: number) =>
+    Math.min(roundHalfToEven(Math.fround(magnitude / scale)), SYMMETRIC_INT8.qmax)
+  return pairSum(peaks, channel, round) > MAX_PAIR_SUM
 }
 
 /** Int32 bias of each channel, in units of s_x · s_w. */
