@@ -1,5 +1,5 @@
-// A worker that heard a doorbell claims the stage. The claim is a conditional change under row
-// locks: of several workers one gets the fencing token, the others learn that there is nothing to do.
+// The claim of one stage: a conditional change under row locks. Of several workers one gets the
+// fencing token, the others learn that there is nothing to do. (Which stage: claim-best-stage.ts.)
 import { type Advance, advanceJob, startJob } from './advance-job.js'
 import { first, type Tx } from './db.js'
 import { endIfLate } from './deadlines.js'
@@ -28,10 +28,13 @@ export type ClaimOutcome =
   /** Claimed by another worker, ended, or unknown: drop the doorbell. */
   | { readonly outcome: 'gone' }
 
-export async function claimStage(
-  tx: Tx,
-  request: { readonly stageId: string; readonly workerId: string; readonly leaseMs: number },
-): Promise<ClaimOutcome> {
+export interface ClaimRequest {
+  readonly stageId: string
+  readonly workerId: string
+  readonly leaseMs: number
+}
+
+export async function claimStage(tx: Tx, request: ClaimRequest): Promise<ClaimOutcome> {
   const locked = await lockStage(tx, request.stageId)
   if (locked === null || !isClaimable(locked)) return { outcome: 'gone' }
   const { stage } = locked

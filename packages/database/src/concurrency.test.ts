@@ -7,7 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { retryJob } from './accept-job.js'
 import { listArtifacts } from './artifacts.js'
 import { cancelJob } from './cancel-job.js'
-import { type ClaimedStage, claimStage } from './claim-stage.js'
+import { claimBestStage } from './claim-best-stage.js'
+import type { ClaimedStage } from './claim-stage.js'
 import { withTransaction } from './db.js'
 import { confirmCanceled, failStage, releaseStage } from './end-stage.js'
 import { errors } from './errors.js'
@@ -88,7 +89,7 @@ test('many workers, faults and cancels: every promise of the ledger holds', asyn
   const work = async (workerId: string): Promise<void> => {
     for (let bell = bells.shift(); bell !== undefined; bell = bells.shift()) {
       const request = { stageId: bell.stageId, workerId, leaseMs: 60_000 }
-      const result = await withTransaction(db.pool, (tx) => claimStage(tx, request))
+      const result = await claimBestStage(db.pool, request)
       if (result.outcome === 'cached') bells.push(...result.ready)
       if (result.outcome !== 'claimed') continue
       bells.push(...(await attempt(result.claim)))

@@ -12,7 +12,13 @@ export {
 export { type Artifact, getArtifact, listArtifacts } from './artifacts.js'
 export { cancelJob } from './cancel-job.js'
 export { canonicalJson, hashJson } from './canonical-json.js'
-export { type ClaimedStage, type ClaimOutcome, claimStage } from './claim-stage.js'
+export { claimBestStage } from './claim-best-stage.js'
+export {
+  type ClaimedStage,
+  type ClaimOutcome,
+  type ClaimRequest,
+  claimStage,
+} from './claim-stage.js'
 export { createPool, type Db, type Pool, type PoolOptions, type Tx, withTransaction } from './db.js'
 export {
   completeStage,

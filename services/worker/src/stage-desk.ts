@@ -1,5 +1,5 @@
-// Answers the doorbell: claims the stage, runs the attempt, rings for what it made ready.
-import { type ClaimedStage, claimStage, withTransaction } from '@pare/database'
+// Answers the doorbell: claims the best stage there is, runs the attempt, rings for what it made ready.
+import { claimBestStage, type ClaimedStage } from '@pare/database'
 import { assertNever, coerceError } from '@pare/errors'
 import type { Logger } from '@pare/observability'
 import type { StageRing } from '@pare/queue'
@@ -29,13 +29,11 @@ export class StageDesk {
         await doorbell.ring(ring, { again: true })
         return
       }
-      const outcome = await withTransaction(pool, (tx) =>
-        claimStage(tx, {
-          stageId: ring.stageId,
-          workerId: settings.workerId,
-          leaseMs: settings.leaseMs,
-        }),
-      )
+      const outcome = await claimBestStage(pool, {
+        stageId: ring.stageId,
+        workerId: settings.workerId,
+        leaseMs: settings.leaseMs,
+      })
       switch (outcome.outcome) {
         case 'claimed': {
           await this.#attempt(outcome.claim)

@@ -178,6 +178,11 @@ export class WorkerBench {
         ...{ ...upload, name: 'model', sha256: await this.put(`model ${Math.random()}`) },
         inspection: { kind: 'inspect_model', params: {}, engineVersion: 'test' },
       })
+      // Nobody looks at this upload: the worker is to have nothing to do but the job.
+      await tx.query(
+        "UPDATE stage SET state = 'canceled', finished_at = now() WHERE model_id = $1",
+        [model.upload.id],
+      )
       return acceptJob(tx, {
         projectId: project.id,
         modelId: model.upload.id,
