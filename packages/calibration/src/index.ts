@@ -5,12 +5,7 @@ export { compareStatistics, driftOf, type TensorDrift } from './compare-statisti
 export type { CountedBatch } from './counted-batch.js'
 export { errors } from './errors.js'
 export { mergeStatistics } from './merge-statistics.js'
-export {
-  type CalibrationMethod,
-  RANGE_DEFAULTS,
-  type RangeOptions,
-  STATISTICS_OF_METHOD,
-} from './methods.js'
+export { RANGE_DEFAULTS, type RangeOptions, STATISTICS_OF_METHOD } from './methods.js'
 export type {
   Collector,
   CountingObserver,

@@ -1,7 +1,7 @@
 // The calibration methods: what each needs to have recorded, and its parameters.
-import type { StatisticsKind } from './statistics.js'
+import { type CalibrationMethod, STEP_TABLE } from '@pare/recipe'
 
-export type CalibrationMethod = keyof typeof STATISTICS_OF_METHOD
+import type { StatisticsKind } from './statistics.js'
 
 /** What `calibrate` has to record for a method. `minmax` can be read from every kind. */
 export const STATISTICS_OF_METHOD = {
@@ -11,7 +11,7 @@ export const STATISTICS_OF_METHOD = {
   entropy: 'histogram',
   mse: 'histogram',
   auto: 'histogram',
-} as const satisfies Readonly<Record<string, StatisticsKind>>
+} as const satisfies Readonly<Record<CalibrationMethod, StatisticsKind>>
 
 export interface RangeOptions {
   /** Per cent of the values inside the range, for `percentile` and `auto`. Default 99.99. */
@@ -24,9 +24,11 @@ export interface RangeOptions {
   readonly symmetric?: boolean
 }
 
+const calibration = STEP_TABLE.quantize_static.parameters.calibration.parameters
+
 export const RANGE_DEFAULTS = {
-  percentile: 99.99,
-  movingAverageConstant: 0.1,
+  percentile: calibration.percentile.default,
+  movingAverageConstant: calibration.moving_average_constant.default,
   bits: 8,
   symmetric: false,
 } as const satisfies Required<RangeOptions>

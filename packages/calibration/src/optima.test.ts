@@ -1,5 +1,6 @@
 // Each method against distributions whose best range is known. Values are the quantiles of the
 // distribution at equal distances, so that nothing depends on chance; the scale is any.
+import type { CalibrationMethod } from '@pare/recipe'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
@@ -7,7 +8,7 @@ import { cellOf, distributionOf } from './distribution.js'
 import { Histogram } from './histogram.js'
 import { writeHistogram } from './histogram-observer.js'
 import { SIDE } from './lattice.js'
-import type { CalibrationMethod, RangeOptions } from './methods.js'
+import type { RangeOptions } from './methods.js'
 import { rangesOf } from './ranges-of.js'
 import { type CalibrationStatistics, type Ends, STATISTICS_VERSION } from './statistics.js'
 

@@ -2,11 +2,12 @@
 // model; docs/quantization.md says what the methods do instead.
 import { model } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
+import type { CalibrationMethod } from '@pare/recipe'
 import { createRandom } from '@pare/tensor'
 import { describe, expect, it } from 'vitest'
 
 import { calibrate } from './calibrate.js'
-import { type CalibrationMethod, type RangeOptions, STATISTICS_OF_METHOD } from './methods.js'
+import { type RangeOptions, STATISTICS_OF_METHOD } from './methods.js'
 import { rangesOf } from './ranges-of.js'
 import type { Feeds } from './watcher.js'
 

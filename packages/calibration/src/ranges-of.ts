@@ -1,11 +1,12 @@
 // From statistics to ranges. Statistics of one kind serve several methods and parameters.
+import type { CalibrationMethod } from '@pare/recipe'
+
 import { autoRange } from './auto.js'
 import { type Distribution, distributionOf } from './distribution.js'
 import { entropyRange } from './entropy.js'
 import { errors } from './errors.js'
 import { readHistogram } from './histogram-observer.js'
 import {
-  type CalibrationMethod,
   RANGE_DEFAULTS,
   type RangeOptions,
   type ResolvedRangeOptions,

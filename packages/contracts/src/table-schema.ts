@@ -69,7 +69,7 @@ function compoundSchema(spec: CompoundSpec, ranged: boolean): JsonSchema {
   switch (spec.type) {
     case 'string_list':
       return {
-        ...{ type: 'array', items: { type: 'string' }, maxItems: 10_000 },
+        ...{ type: 'array', items: wordSchema(spec.choices), maxItems: 10_000 },
         ...{ default: spec.default, description },
       }
     case 'map':
@@ -108,6 +108,10 @@ function stepSchema(type: string, spec: StepSpec, ranged: boolean): JsonSchema {
     required: ['type', ...((required ?? []) as readonly string[])],
     properties: { type: ownType, ...(properties as JsonSchema) },
   }
+}
+
+function wordSchema(choices?: readonly string[]): JsonSchema {
+  return choices === undefined ? { type: 'string' } : { type: 'string', enum: choices }
 }
 
 /** The type of words is said, for readers that make a menu of them. */

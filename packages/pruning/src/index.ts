@@ -1,13 +1,6 @@
 export { PRUNING_KEPT_REASONS, type PruningKeptReason } from './decision.js'
 export { errors } from './errors.js'
-export {
-  PRUNABLE_OP_TYPES,
-  type PrunableOpType,
-  PRUNE_WEIGHTS_DEFAULTS,
-  type PruneWeightsOptions,
-  PRUNING_SCOPES,
-  type PruningScope,
-} from './options.js'
+export { PRUNE_WEIGHTS_DEFAULTS, type PruneWeightsOptions } from './options.js'
 export {
   type PrunedLayer,
   type PrunedWeight,

@@ -1,19 +1,13 @@
+import type { OpType } from '@pare/ops'
+import {
+  PRUNABLE_OP_TYPES,
+  type PrunableOpType,
+  PRUNING_SCOPES,
+  type PruningScope,
+  STEP_TABLE,
+} from '@pare/recipe'
+
 import { errors } from './errors.js'
-
-/** Operators whose constant weights can be pruned; the recurrent ones only by request. */
-export const PRUNABLE_OP_TYPES = [
-  'Conv',
-  'ConvTranspose',
-  'Gemm',
-  'MatMul',
-  'GRU',
-  'LSTM',
-  'RNN',
-] as const
-export type PrunableOpType = (typeof PRUNABLE_OP_TYPES)[number]
-
-export const PRUNING_SCOPES = ['global', 'layer'] as const
-export type PruningScope = (typeof PRUNING_SCOPES)[number]
 
 export interface PruneWeightsOptions {
   /** Share of the weights that are 0 afterwards, 0 ≤ sparsity < 1. Default 0.5. */
@@ -52,12 +46,14 @@ export interface ResolvedPruneOptions {
   readonly nodesToExclude: readonly string[]
 }
 
+const { parameters } = STEP_TABLE.prune_weights
+
 export const PRUNE_WEIGHTS_DEFAULTS = {
-  sparsity: 0.5,
-  scope: 'global',
-  pattern: 'unstructured',
+  sparsity: parameters.sparsity.default,
+  scope: parameters.scope.default,
+  pattern: parameters.pattern.default,
   opTypes: ['Conv', 'ConvTranspose', 'Gemm', 'MatMul'],
-  nodesToExclude: [],
+  nodesToExclude: parameters.nodes_to_exclude.default,
 } as const satisfies PruneWeightsOptions
 
 /** Longest group of a pattern: longer ones hardly differ from unstructured. */
@@ -78,7 +74,8 @@ export function resolvePruneOptions(options: PruneWeightsOptions): ResolvedPrune
 }
 
 export function isPrunable(opType: string): opType is PrunableOpType {
-  return PRUNABLE_OP_TYPES.some((known) => known === opType)
+  const known: readonly OpType[] = PRUNABLE_OP_TYPES
+  return known.some((prunable) => prunable === opType)
 }
 
 function criterionOf(options: PruneWeightsOptions): Criterion {

@@ -1,6 +1,4 @@
 export {
-  BIAS_CORRECTION_METHODS,
-  type BiasCorrectionMethod,
   type BiasCorrectionProgress,
   type BiasCorrectionReport,
   correctBias,
@@ -42,7 +40,6 @@ export {
 } from './equalization/smooth.js'
 export { errors } from './errors.js'
 export {
-  FLOAT8,
   type Float8LayerReport,
   float8ObservationPoints,
   quantizeFloat8,
@@ -59,21 +56,11 @@ export {
   type Float16LayerReport,
   float16ObservationPoints,
   type Float16ReadBack,
-  NARROW_TYPES,
-  type NarrowType,
-  OVERFLOW_POLICIES,
-  type OverflowPolicy,
   readBackFloat16,
 } from './float16/index.js'
-export {
-  ACTIVATION_TYPES,
-  type ActivationType,
-  WEIGHT_TYPES,
-  type WeightType,
-} from './integers/integer-type.js'
 export { activationParams, type QuantizationParams, type RealRange } from './integers/params.js'
 export type { WeightRange } from './integers/quantize-weight.js'
-export { saturates, TARGET_ISAS, type TargetIsa } from './integers/saturation.js'
+export { saturates } from './integers/saturation.js'
 export type { DataSource } from './layers/data-source.js'
 export { calibratedRanges, type RangeOf } from './placement/placement-policy.js'
 export { toQOperator } from './qoperator/to-qoperator.js'
@@ -99,14 +86,7 @@ export type {
 export type { LayerSensitivity } from './search/sensitivity.js'
 export { chooseTechniques, type TechniqueOptions } from './search/techniques.js'
 export { observationPoints } from './static/observation-points.js'
-export {
-  QUANT_FORMATS,
-  type QuantFormat,
-  type QuantizeStaticOptions,
-  STATIC_DEFAULTS,
-  type StaticContradiction,
-  staticContradictions,
-} from './static/options.js'
+export { type QuantizeStaticOptions, STATIC_DEFAULTS } from './static/options.js'
 export { quantizeStatic, type QuantizeStaticResult } from './static/quantize-static.js'
 export {
   quantizeVerified,
@@ -126,15 +106,7 @@ export {
   type QuantizeWeightsContext,
   type QuantizeWeightsOptions,
   type QuantizeWeightsResult,
-  WEIGHT_ALGORITHMS,
-  WEIGHT_BITS,
-  WEIGHT_BLOCK_SIZES,
-  WEIGHT_FORMATS,
   WEIGHT_KEPT_REASONS,
-  WEIGHT_OP_TYPES,
-  type WeightAlgorithm,
-  type WeightBits,
-  type WeightFormat,
   type WeightKeptReason,
   type WeightLayerReport,
   WEIGHTS_DEFAULTS,

@@ -2,6 +2,7 @@
 import { type Model } from '@pare/graph'
 import { model } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
+import { WEIGHT_ALGORITHMS, type WeightBits } from '@pare/recipe'
 import { toFloat32 } from '@pare/tensor'
 import { describe, expect, it } from 'vitest'
 
@@ -13,8 +14,7 @@ import { adaRound } from './rounding/adaround.js'
 import type { QuantizeStaticOptions } from './static/options.js'
 import { quantizeStatic } from './static/quantize-static.js'
 import { calibrated, randomTensor, randomValues } from './testing.js'
-import { dequantize, type WeightBits, type WeightMatrix } from './weights/block-grid.js'
-import { WEIGHT_ALGORITHMS } from './weights/options.js'
+import { dequantize, type WeightMatrix } from './weights/block-grid.js'
 import { quantizeMatrix } from './weights/quantize-matrix.js'
 import { correlatedInputs, gramOf, randomMatrix } from './weights/testing.js'
 

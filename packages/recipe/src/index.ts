@@ -47,6 +47,8 @@ export {
 } from './steps/convert-float16.js'
 export type { PlainStepType } from './steps/plain-step-table.js'
 export {
+  PRUNABLE_OP_TYPES,
+  type PrunableOpType,
   PRUNING_CRITERIA,
   PRUNING_PATTERNS,
   PRUNING_SCOPES,

@@ -1,12 +1,13 @@
 // What one step cannot do, with regard to the target too. Parameters that merely exclude each other
 // are refused earlier (recipe/contradictions.ts).
-import { FLOAT8, WEIGHT_OP_TYPES } from '@pare/quantization'
 import {
+  FLOAT8,
   type JobRequest,
   recipeErrors,
   type RequestFault,
   type Step,
   type StepOf,
+  WEIGHT_OP_TYPES,
 } from '@pare/recipe'
 
 /** @throws recipe_invalid, pointing at each element that does not go with the others */

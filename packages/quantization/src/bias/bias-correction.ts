@@ -6,6 +6,7 @@
 //   fast: every layer for itself, on the float model's inputs; one pass over the data.
 //   full: level by level, behind the layers quantized and corrected before; a pass for each level.
 import type { Diagnostic, Model } from '@pare/graph'
+import type { BiasCorrectionMethod } from '@pare/recipe'
 
 import type { DataSource } from '../layers/data-source.js'
 import { type IntegerLayer, integerLayers } from '../layers/integer-layers.js'
@@ -20,10 +21,6 @@ import {
   quantizedMeans,
 } from './bias-passes.js'
 import { fittingShift, hasBiasPlace, type Shift, withShifts } from './bias-write.js'
-
-export const BIAS_CORRECTION_METHODS = ['fast', 'full'] as const
-
-export type BiasCorrectionMethod = (typeof BIAS_CORRECTION_METHODS)[number]
 
 export interface CorrectBiasOptions {
   /** The float model that was quantized. */

@@ -10,10 +10,11 @@ import {
   onnxOpset,
 } from '@pare/graph'
 import { type MicrosoftOpType, opKeyRow, opRow, type OpTable, type OpType } from '@pare/ops'
+import { REQUEST_TABLE, STEP_TABLE, TARGET_ISAS, type TargetIsa } from '@pare/recipe'
 
 import { errors } from '../errors.js'
 import type { WeightRange } from '../integers/quantize-weight.js'
-import { saturates, TARGET_ISAS, type TargetIsa } from '../integers/saturation.js'
+import { saturates } from '../integers/saturation.js'
 import { hasOpenBodies, skippedBody } from '../open-bodies.js'
 import { type StaysFloat, staysFloat, toDiagnostic } from '../report/decision.js'
 import type { LayerReport } from '../report/report.js'
@@ -52,6 +53,14 @@ export const DYNAMIC_DEFAULT_OP_TYPES = [
   'Gather',
 ] as const satisfies readonly (OpType | MicrosoftOpType)[]
 
+const { parameters } = STEP_TABLE.quantize_dynamic
+
+const DYNAMIC_DEFAULTS = {
+  perChannel: parameters.per_channel.default,
+  reduceRange: parameters.reduce_range.default,
+  isa: REQUEST_TABLE.target.parameters.isa.default,
+} as const satisfies QuantizeDynamicOptions
+
 /** First opset with DynamicQuantizeLinear. */
 const FIRST_OPSET = 11
 
@@ -63,7 +72,7 @@ export function quantizeDynamic(
   model: Model,
   options: QuantizeDynamicOptions = {},
 ): QuantizeDynamicResult {
-  const { isa = 'auto', reduceRange = 'auto', perChannel = true } = options
+  const { isa, reduceRange, perChannel } = { ...DYNAMIC_DEFAULTS, ...options }
   if (!TARGET_ISAS.includes(isa)) {
     throw errors.quantization_options_invalid(`isa ${isa} is not one of ${TARGET_ISAS.join(', ')}`)
   }

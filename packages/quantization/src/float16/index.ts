@@ -5,9 +5,6 @@ export {
   type ConvertFloat16Options,
   FLOAT16_BLOCKED_OPS,
   FLOAT16_DEFAULTS,
-  OVERFLOW_POLICIES,
-  type OverflowPolicy,
 } from './options.js'
 export { type Float16ReadBack, readBackFloat16 } from './read-back-float16.js'
 export type { Float16LayerReport } from './report.js'
-export { NARROW_TYPES, type NarrowType } from './signature.js'

@@ -1,8 +1,6 @@
 // Constants in the narrow type: rounded half to even, with a policy for what does not fit.
+import type { NarrowType, OverflowPolicy } from '@pare/recipe'
 import { type Tensor, tensorFromFloats, toFloat32 } from '@pare/tensor'
-
-import type { OverflowPolicy } from './options.js'
-import type { NarrowType } from './signature.js'
 
 export interface NarrowLimits {
   /** Greatest finite value. */

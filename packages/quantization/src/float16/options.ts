@@ -1,12 +1,14 @@
 import type { OpType } from '@pare/ops'
+import {
+  NARROW_TYPES,
+  type NarrowType,
+  OVERFLOW_POLICIES,
+  type OverflowPolicy,
+  STEP_TABLE,
+} from '@pare/recipe'
 import type { DataType } from '@pare/tensor'
 
 import { errors } from '../errors.js'
-import { NARROW_TYPES, type NarrowType } from './signature.js'
-
-/** What happens to an op with a constant beyond the narrow type's range. */
-export const OVERFLOW_POLICIES = ['auto', 'clamp', 'keep_float32'] as const
-export type OverflowPolicy = (typeof OVERFLOW_POLICIES)[number]
 
 /** Calibration statistics of any kind: all know the least and greatest finite value. */
 export interface ActivationRanges {
@@ -95,12 +97,14 @@ export const FLOAT16_BLOCKED_OPS = [
   'Upsample',
 ] as const satisfies readonly OpType[]
 
+const { parameters } = STEP_TABLE.convert_float16
+
 export const FLOAT16_DEFAULTS = {
-  type: 'float16',
-  keepIoTypes: true,
+  type: parameters.float_type.default,
+  keepIoTypes: parameters.keep_io_types.default,
   opBlockList: FLOAT16_BLOCKED_OPS,
-  nodeBlockList: [],
-  overflow: 'auto',
+  nodeBlockList: parameters.nodes_to_exclude.default,
+  overflow: parameters.overflow.default,
   minPositive: 1e-7,
   headroom: 2,
 } as const satisfies ConvertFloat16Options

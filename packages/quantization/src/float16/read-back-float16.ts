@@ -2,6 +2,7 @@
 // every operator that computes: it inserts Casts, so the file is half the size and runs no faster.
 import { type Diagnostic, type Model, type Node, nodeLabel } from '@pare/graph'
 import { decodeModel, encodeModel } from '@pare/onnx'
+import type { NarrowType } from '@pare/recipe'
 
 import { errors } from '../errors.js'
 import type { Optimize } from '../static/read-back.js'
@@ -10,7 +11,6 @@ import type { ConvertFloat16Result } from './convert-float16.js'
 import { resolveFloat16Options } from './options.js'
 import type { Float16LayerReport } from './report.js'
 import { type ScopedNode, walkScopes } from './scope.js'
-import type { NarrowType } from './signature.js'
 
 export interface Float16ReadBack {
   /** The rows with `computedIn`, where the node can still be told in the runtime's graph. */

@@ -1,6 +1,7 @@
 // What became of each node with float data: rows for the report, and a diagnostic for every node
 // that a rule kept float32.
 import { type Diagnostic, nodeLabel } from '@pare/graph'
+import type { NarrowType } from '@pare/recipe'
 
 import { type NarrowingReport } from './narrow-constant.js'
 import { describeStay } from './node-decision.js'
@@ -11,7 +12,6 @@ import {
   walkScopes,
   type WideReason,
 } from './scope.js'
-import type { NarrowType } from './signature.js'
 
 /** One node with float32 data in the original. Plain JSON. */
 export interface Float16LayerReport {

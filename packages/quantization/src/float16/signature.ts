@@ -1,13 +1,10 @@
 // Which inputs and outputs of an operator share a float type, and whether that type may be narrow.
 import type { Node } from '@pare/graph'
 import { microsoftOpRow, opRow } from '@pare/ops'
+import type { NarrowType } from '@pare/recipe'
 import type { DataType } from '@pare/tensor'
 
 import { float16SignatureTable, microsoftFloat16SignatureTable } from './float16-signature-table.js'
-
-/** What float32 is converted to. */
-export const NARROW_TYPES = ['float16', 'bfloat16'] as const
-export type NarrowType = (typeof NARROW_TYPES)[number]
 
 /** `other`: some type that is never float32. `unknown`: it may be anything. */
 export type KnownType = DataType | 'other' | 'unknown'

@@ -1,10 +1,10 @@
 // A float32 value of the original may exist in two types now: as it is made, and as a copy through
 // a Cast for the readers that differ. Here stands which versions there are and what they are called.
 import { editGraph, type Model } from '@pare/graph'
+import type { NarrowType } from '@pare/recipe'
 
 import type { Width } from './fewest-casts.js'
 import { type Scope, type ScopedValue, walkScopes } from './scope.js'
-import type { NarrowType } from './signature.js'
 
 // Rules of names:
 // 1. A graph output's name belongs to the version that the output shows.

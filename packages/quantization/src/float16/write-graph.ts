@@ -1,12 +1,12 @@
 // Writes the scopes back as a model, every value in the types that its readers want.
 import { attr, type Graph, mapSubgraphs, type Model, type Node, type Value } from '@pare/graph'
+import type { NarrowType } from '@pare/recipe'
 import { elementCount, type Tensor } from '@pare/tensor'
 
 import type { TypeGroup, Width } from './fewest-casts.js'
 import { narrowConstant, type NarrowingReport } from './narrow-constant.js'
 import type { ResolvedFloat16Options } from './options.js'
 import { findValue, type Scope, type ScopedNode, type ScopedValue } from './scope.js'
-import type { NarrowType } from './signature.js'
 import { castSource, fillValue, TYPE_CODES } from './type-makers.js'
 import type { ValueVersions } from './versions.js'
 

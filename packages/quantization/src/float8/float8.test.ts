@@ -1,12 +1,13 @@
 import { checkModel, type Model } from '@pare/graph'
 import { model } from '@pare/graph/testing'
+import { FLOAT8 } from '@pare/recipe'
 import { toFloat32, toNumbers } from '@pare/tensor'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 import type { RealRange } from '../integers/params.js'
 import { randomTensor, randomValues, runModel, sqnr } from '../testing.js'
-import { FLOAT8, float8ObservationPoints, quantizeFloat8 } from './float8.js'
+import { float8ObservationPoints, quantizeFloat8 } from './float8.js'
 
 const x = randomTensor([4, 32], 1)
 const ranges = new Map<string, RealRange>([

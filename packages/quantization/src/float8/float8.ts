@@ -18,6 +18,7 @@ import {
   onnxOpset,
 } from '@pare/graph'
 import { raiseOpset, type ValueShapes } from '@pare/passes'
+import { FLOAT8 } from '@pare/recipe'
 import { type Tensor, tensorFromFloat32, tensorFromFloats, toFloat32 } from '@pare/tensor'
 
 import { errors } from '../errors.js'
@@ -28,7 +29,6 @@ import type { RangeOf } from '../placement/placement-policy.js'
 import { type StaysFloat, staysFloat, toDiagnostic } from '../report/decision.js'
 import { removeUnused } from '../writing/written-constants.js'
 
-export const FLOAT8 = 'float8e4m3fn'
 /** Greatest finite value of the type. */
 const MAX = 448
 /** First opset with float8 in QuantizeLinear and DequantizeLinear. */

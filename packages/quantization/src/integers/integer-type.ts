@@ -1,11 +1,6 @@
 // The integer types of static quantization, and their limits.
 
-/** onnxruntime's CPU kernels compute with 8 bits; 16 bits are for other targets. */
-export const ACTIVATION_TYPES = ['uint8', 'int8', 'uint16', 'int16'] as const
-export type ActivationType = (typeof ACTIVATION_TYPES)[number]
-
-export const WEIGHT_TYPES = ['int8', 'uint8', 'int16'] as const
-export type WeightType = (typeof WEIGHT_TYPES)[number]
+import type { ActivationType } from '@pare/recipe'
 
 export interface IntegerRange {
   readonly qmin: number

@@ -1,8 +1,9 @@
+import { ACTIVATION_TYPES } from '@pare/recipe'
 import { roundHalfToEven } from '@pare/tensor'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { ACTIVATION_TYPES, INTEGER_RANGES } from './integer-type.js'
+import { INTEGER_RANGES } from './integer-type.js'
 import { activationParams, symmetricScale } from './params.js'
 
 const ASYMMETRIC = { symmetric: false }

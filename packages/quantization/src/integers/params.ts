@@ -1,9 +1,10 @@
 // Scale and zero point: the affine map between real numbers and integers,
 //   real = scale · (q − zeroPoint),  q = clip(roundHalfToEven(real / scale) + zeroPoint).
 // The formulas are onnxruntime's (quantization/quant_utils.py), so its tools read our files alike.
+import type { ActivationType } from '@pare/recipe'
 import { clamp, roundHalfToEven } from '@pare/tensor'
 
-import { type ActivationType, INTEGER_RANGES, isSigned, MIDDLES } from './integer-type.js'
+import { INTEGER_RANGES, isSigned, MIDDLES } from './integer-type.js'
 
 export interface RealRange {
   readonly min: number

@@ -3,13 +3,9 @@
 // bits, and what exceeds 32767 is cut off. With an activation of 255 that happens as soon as two
 // weights of one sign have magnitudes a + b > 128. int8 activations are shifted to uint8 first, so
 // they fare no better. VNNI and ARM add in 32 bits.
+import type { TargetIsa } from '@pare/recipe'
+
 import type { ChannelLayout } from './channel-layout.js'
-
-/** Where the result will run, as far as integer arithmetic is concerned. */
-export const TARGET_ISAS = ['auto', 'portable', 'avx2', 'avx512', 'vnni', 'neon'] as const
-
-/** `auto` and `portable`: any processor onnxruntime supports. `vnni` includes AVX-VNNI and AMX. */
-export type TargetIsa = (typeof TARGET_ISAS)[number]
 
 const SATURATES: Readonly<Record<TargetIsa, boolean>> = {
   auto: true,

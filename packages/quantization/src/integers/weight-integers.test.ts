@@ -1,12 +1,13 @@
 import { attr, indexGraph } from '@pare/graph'
 import { model } from '@pare/graph/testing'
+import { WEIGHT_TYPES } from '@pare/recipe'
 import { tensorFromFloat32, tensorFromStored } from '@pare/tensor'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 import { type WeightedLayer, weightedLayer } from '../layers/layer-weight.js'
 import { randomValues, runModel } from '../testing.js'
-import { INTEGER_RANGES, WEIGHT_TYPES } from './integer-type.js'
+import { INTEGER_RANGES } from './integer-type.js'
 import { type WeightIntegers, weightIntegers, type WeightScheme } from './weight-integers.js'
 
 const DIMS = { Conv: [3, 10, 2, 2], MatMul: [10, 3], Gemm: [3, 10] } as const

@@ -4,6 +4,7 @@
 //           about 128, since its kernel takes one zero point for all channels;
 //   int16   symmetric, for 16-bit activations;
 //   blocks  of a type along the input channels, each with its own scale (opset 21).
+import type { WeightType } from '@pare/recipe'
 import { clamp, roundHalfToEven, toFloat32 } from '@pare/tensor'
 
 import type { WeightedLayer } from '../layers/layer-weight.js'
@@ -14,7 +15,7 @@ import {
   forEachBlockValue,
   forEachValue,
 } from './channel-layout.js'
-import { INTEGER_RANGES, SYMMETRIC_INT8, type WeightType } from './integer-type.js'
+import { INTEGER_RANGES, SYMMETRIC_INT8 } from './integer-type.js'
 import {
   activationParams,
   type QuantizationParams,

@@ -1,8 +1,8 @@
 // The integers of every layer: weights by the chosen range, biases by the scales that result.
 import type { Node } from '@pare/graph'
+import type { WeightType } from '@pare/recipe'
 import { type Tensor, toFloat32 } from '@pare/tensor'
 
-import type { WeightType } from '../integers/integer-type.js'
 import {
   minScalesForBias,
   quantizeBias,

@@ -2,8 +2,8 @@
 import type { Model, Node } from '@pare/graph'
 import { nodeLabel } from '@pare/graph'
 import { opFacts } from '@pare/ops'
+import type { WeightType } from '@pare/recipe'
 
-import type { WeightType } from '../integers/integer-type.js'
 import type { QuantizationParams, RealRange } from '../integers/params.js'
 import type { WeightRange } from '../integers/quantize-weight.js'
 import type { QuantizedLayer } from '../layers/quantize-layers.js'

@@ -1,6 +1,8 @@
 // The techniques of the search, in the order in which they are tried: what moves ranges between
 // channels first, then how weights are rounded, and last the mean of what is still wrong.
-import { type BiasCorrectionMethod, correctBias } from '../bias/bias-correction.js'
+import type { BiasCorrectionMethod } from '@pare/recipe'
+
+import { correctBias } from '../bias/bias-correction.js'
 import { collectChannelMaxima } from '../equalization/channel-maxima.js'
 import { clipPoints, equalizeLayers, spreadOf } from '../equalization/equalize.js'
 import { smoothPoints, smoothQuant } from '../equalization/smooth.js'

@@ -2,9 +2,10 @@
 // still means the same to any runtime, and onnxruntime replaces DQ → op → Q by integer kernels.
 // Names are short and scalars shared: in a small model they are what quantization adds.
 import { editGraph, type GraphEditor, type Model, type Node } from '@pare/graph'
+import type { ActivationType } from '@pare/recipe'
 import { roundHalfToEven, type Tensor, tensorFromInts, toFloat32 } from '@pare/tensor'
 
-import { type ActivationType, INTEGER_RANGES } from '../integers/integer-type.js'
+import { INTEGER_RANGES } from '../integers/integer-type.js'
 import { activationParams, type QuantizationParams, type RealRange } from '../integers/params.js'
 import type { QuantizedLayer } from '../layers/quantize-layers.js'
 import type { Placement } from '../placement/placement.js'

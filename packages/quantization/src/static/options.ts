@@ -1,19 +1,19 @@
-import { errors } from '../errors.js'
 import {
   ACTIVATION_TYPES,
   type ActivationType,
-  isWide,
+  QUANT_FORMATS,
+  type QuantFormat,
+  REQUEST_TABLE,
+  staticContradictions,
+  STEP_TABLE,
+  TARGET_ISAS,
+  type TargetIsa,
   WEIGHT_TYPES,
   type WeightType,
-} from '../integers/integer-type.js'
-import { TARGET_ISAS, type TargetIsa } from '../integers/saturation.js'
+} from '@pare/recipe'
 
-/**
- * `QDQ`: QuantizeLinear and DequantizeLinear around float operators, which runtimes fuse.
- * `QOperator`: operators on integers (QLinearConv, QGemm, …), fast without any fusion.
- */
-export const QUANT_FORMATS = ['QDQ', 'QOperator'] as const
-export type QuantFormat = (typeof QUANT_FORMATS)[number]
+import { errors } from '../errors.js'
+import { isWide } from '../integers/integer-type.js'
 
 export interface QuantizeStaticOptions {
   /**
@@ -58,16 +58,19 @@ export type ResolvedStaticOptions = Required<
 > &
   Pick<QuantizeStaticOptions, 'opTypesToQuantize' | 'nodesToQuantize'>
 
+const { parameters } = STEP_TABLE.quantize_static
+
+/** Those of the recipe. */
 export const STATIC_DEFAULTS = {
-  activationType: 'uint8',
-  weightType: 'int8',
-  perChannel: true,
-  symmetric: false,
-  reduceRange: 'auto',
-  blockSize: 0,
-  format: 'QDQ',
-  nodesToExclude: [],
-  isa: 'auto',
+  activationType: parameters.activation_type.default,
+  weightType: parameters.weight_type.default,
+  perChannel: parameters.per_channel.default,
+  symmetric: parameters.symmetric.default,
+  reduceRange: parameters.reduce_range.default,
+  blockSize: parameters.block_size.default,
+  format: parameters.format.default,
+  nodesToExclude: parameters.nodes_to_exclude.default,
+  isa: REQUEST_TABLE.target.parameters.isa.default,
 } as const satisfies QuantizeStaticOptions
 
 /** Whether onnxruntime's CPU kernels compute in integers with these options. */
@@ -85,36 +88,6 @@ const FIRST_WIDE_OPSET = 21
 export function neededOpset(options: ResolvedStaticOptions): number {
   if (isWide(options.activationType) || options.blockSize > 0) return FIRST_WIDE_OPSET
   return options.perChannel ? FIRST_PER_CHANNEL_OPSET : FIRST_OPSET
-}
-
-type Combination = Pick<
-  QuantizeStaticOptions,
-  'activationType' | 'weightType' | 'format' | 'blockSize'
->
-
-export interface StaticContradiction {
-  readonly option: keyof Combination
-  readonly message: string
-}
-
-/** Why options exclude each other, each with the one to change. */
-export function staticContradictions(options: Combination): readonly StaticContradiction[] {
-  const { activationType, weightType, format, blockSize } = { ...STATIC_DEFAULTS, ...options }
-  const found: StaticContradiction[] = []
-  const add = (option: keyof Combination, message: string) => found.push({ option, message })
-  if (weightType === 'uint8' && activationType === 'int8') {
-    add('weightType', 'uint8 weights have no kernels with int8 activations; use uint8 activations')
-  }
-  if (weightType === 'int16' && !isWide(activationType)) {
-    add('weightType', 'int16 weights need int16 or uint16 activations')
-  }
-  if (format === 'QOperator' && isWide(activationType)) {
-    add('format', `QOperator has no operators for ${activationType} activations; use QDQ`)
-  }
-  if (format === 'QOperator' && blockSize > 0) {
-    add('format', 'QOperator has no operators for weights in blocks; use QDQ')
-  }
-  return found
 }
 
 /** Fills in the defaults. Throws `quantization_options_invalid`. */

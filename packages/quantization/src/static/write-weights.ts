@@ -1,5 +1,6 @@
 // Weights and biases as integers in the graph, each behind a DequantizeLinear.
 import type { GraphEditor, Node } from '@pare/graph'
+import type { ActivationType } from '@pare/recipe'
 import {
   type Tensor,
   tensorFromFloat32,
@@ -8,7 +9,7 @@ import {
   toFloat32,
 } from '@pare/tensor'
 
-import { type ActivationType, isWide } from '../integers/integer-type.js'
+import { isWide } from '../integers/integer-type.js'
 import type { WeightIntegers } from '../integers/weight-integers.js'
 import type { QuantizedLayer } from '../layers/quantize-layers.js'
 import { addDequantize } from '../writing/dequantize-node.js'

@@ -8,8 +8,8 @@
 //   8 bits, K =   64:            M = 1: 0.5/0.9   M = 16: 0.5/0.7   M = 128: 0.7/0.4
 //   8 bits, K = 2048:            M = 1: 0.1/2.3   M = 16: 0.1/1.5   M = 128: 0.4/0.9
 import type { ValueShapes } from '@pare/passes'
+import type { WeightBits } from '@pare/recipe'
 
-import type { WeightBits } from './block-grid.js'
 import type { WeightLayer } from './find-layers.js'
 import type { AccuracyLevel } from './options.js'
 

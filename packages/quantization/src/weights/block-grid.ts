@@ -1,10 +1,8 @@
 // The grid of a block: `code` stands for scale · (code − zeroPoint). The arithmetic is that of
 // onnxruntime's quantizer (MlasQuantizeBlockwise), float32 step by float32 step, so that the codes
 // are the same to the last bit. It rounds half away from zero, unlike the rest of Pare.
+import type { WeightBits } from '@pare/recipe'
 import { decodeFloat16, encodeFloat16 } from '@pare/tensor'
-
-export const WEIGHT_BITS = [8, 4, 2] as const
-export type WeightBits = (typeof WEIGHT_BITS)[number]
 
 export interface GridSpec {
   readonly bits: WeightBits

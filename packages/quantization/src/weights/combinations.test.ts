@@ -2,6 +2,7 @@
 // onnxruntime, as the file stands and optimized, or it is refused with the reason.
 import { checkModel, type Model } from '@pare/graph'
 import { model } from '@pare/graph/testing'
+import { WEIGHT_FORMATS } from '@pare/recipe'
 import {
   type DataType,
   decodeFloat16,
@@ -12,7 +13,6 @@ import {
 import { describe, expect, it } from 'vitest'
 
 import { randomTensor, randomValues, runModel, sqnr } from '../testing.js'
-import { WEIGHT_FORMATS } from './options.js'
 import { quantizeWeights } from './quantize-weights.js'
 
 type Float = Extract<DataType, 'float32' | 'float16'>

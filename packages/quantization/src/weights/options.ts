@@ -1,23 +1,17 @@
 import type { OpType } from '@pare/ops'
+import {
+  STEP_TABLE,
+  WEIGHT_ALGORITHMS,
+  WEIGHT_BITS,
+  WEIGHT_BLOCK_SIZES,
+  WEIGHT_FORMATS,
+  WEIGHT_OP_TYPES,
+  type WeightAlgorithm,
+  type WeightBits,
+  type WeightFormat,
+} from '@pare/recipe'
 
 import { errors } from '../errors.js'
-import { WEIGHT_BITS, type WeightBits } from './block-grid.js'
-
-export const WEIGHT_FORMATS = ['MatMulNBits', 'QDQ'] as const
-export type WeightFormat = (typeof WEIGHT_FORMATS)[number]
-
-export const WEIGHT_ALGORITHMS = ['rtn', 'hqq', 'gptq', 'awq'] as const
-export type WeightAlgorithm = (typeof WEIGHT_ALGORITHMS)[number]
-
-export const WEIGHT_BLOCK_SIZES = [16, 32, 64, 128, 256] as const
-
-/** Op types with weights that can be quantized; Conv only in format QDQ. */
-export const WEIGHT_OP_TYPES = [
-  'MatMul',
-  'Gemm',
-  'Gather',
-  'Conv',
-] as const satisfies readonly OpType[]
 
 /** What MatMulNBits computes in. 0 and 1: float32; 4: int8. */
 export type AccuracyLevel = 0 | 1 | 2 | 3 | 4
@@ -59,17 +53,19 @@ export interface QuantizeWeightsOptions {
 
 export type ResolvedWeightsOptions = Required<QuantizeWeightsOptions>
 
+const { parameters } = STEP_TABLE.quantize_weights
+
 export const WEIGHTS_DEFAULTS = {
-  bits: 4,
-  blockSize: 32,
-  symmetric: false,
-  format: 'MatMulNBits',
-  algorithm: 'rtn',
+  bits: parameters.bits.default,
+  blockSize: parameters.block_size.default,
+  symmetric: parameters.symmetric.default,
+  format: parameters.format.default,
+  algorithm: parameters.algorithm.default,
   accuracyLevel: 'auto',
-  nodesToExclude: [],
+  nodesToExclude: parameters.nodes_to_exclude.default,
   bitsByNode: {},
-  damping: 0.01,
-  actOrder: false,
+  damping: parameters.damping.default,
+  actOrder: parameters.act_order.default,
   insertMul: true,
   alphaSteps: 20,
 } as const satisfies QuantizeWeightsOptions
@@ -93,7 +89,7 @@ export function resolveWeightsOptions(options: QuantizeWeightsOptions): Resolved
   requireOneOf('blockSize', resolved.blockSize, WEIGHT_BLOCK_SIZES)
   requireOneOf('accuracyLevel', resolved.accuracyLevel, ['auto', 0, 1, 2, 3, 4])
   for (const type of resolved.opTypesToQuantize) {
-    requireOneOf('opTypesToQuantize', type, WEIGHT_OP_TYPES)
+    requireOneOf('opTypesToQuantize', type, WEIGHT_OP_TYPES satisfies readonly OpType[])
   }
   const allBits = [resolved.bits, ...Object.values(resolved.bitsByNode)]
   for (const bits of allBits) requireOneOf('bitsByNode', bits, WEIGHT_BITS)

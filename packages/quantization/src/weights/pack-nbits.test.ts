@@ -1,3 +1,4 @@
+import { WEIGHT_BITS, type WeightBits } from '@pare/recipe'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
@@ -7,8 +8,6 @@ import {
   largestCode,
   middle,
   type QuantizedMatrix,
-  WEIGHT_BITS,
-  type WeightBits,
   type WeightMatrix,
 } from './block-grid.js'
 import { type PackedNBits, packNBits } from './pack-nbits.js'

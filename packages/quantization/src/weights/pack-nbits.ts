@@ -1,5 +1,7 @@
 // com.microsoft.MatMulNBits: how its weight and zero points lie in memory (contrib_defs.cc).
-import { middle, type QuantizedMatrix, type WeightBits } from './block-grid.js'
+import type { WeightBits } from '@pare/recipe'
+
+import { middle, type QuantizedMatrix } from './block-grid.js'
 
 export interface PackedNBits {
   /** uint8 [rows, blocks, blockSize · bits / 8], first code in the lowest bits, 0 behind the last. */

@@ -1,9 +1,11 @@
 // One weight, by the algorithm that was asked for or, with a reason, by round to nearest.
+import type { WeightAlgorithm } from '@pare/recipe'
+
 import type { GridSpec, QuantizedMatrix, WeightMatrix } from './block-grid.js'
 import { quantizeGptq } from './gptq.js'
 import type { InputGram } from './gram-statistics.js'
 import { quantizeHqq } from './hqq.js'
-import type { ResolvedWeightsOptions, WeightAlgorithm } from './options.js'
+import type { ResolvedWeightsOptions } from './options.js'
 import { quantizeForOutput } from './quantize-for-output.js'
 import { quantizeRtn } from './rtn.js'
 

@@ -12,6 +12,7 @@ import {
   walkNodes,
 } from '@pare/graph'
 import { raiseOpset, type ValueShapes } from '@pare/passes'
+import type { WeightBits, WeightFormat } from '@pare/recipe'
 import type { Tensor } from '@pare/tensor'
 
 import { errors } from '../errors.js'
@@ -19,7 +20,7 @@ import { hasOpenBodies, skippedBody } from '../open-bodies.js'
 import { withMicrosoftOps } from '../writing/microsoft-ops.js'
 import { removeUnused } from '../writing/written-constants.js'
 import { scaleForAwq } from './awq.js'
-import type { GridSpec, WeightBits } from './block-grid.js'
+import type { GridSpec } from './block-grid.js'
 import { keptDiagnostic, note, stays, type StaysUnquantized } from './decision.js'
 import { findBodyLayers, findLayers, type WeightLayer } from './find-layers.js'
 import { addGrams, type GramStatistics, type InputGram } from './gram-statistics.js'
@@ -27,7 +28,6 @@ import {
   type QuantizeWeightsOptions,
   type ResolvedWeightsOptions,
   resolveWeightsOptions,
-  type WeightFormat,
 } from './options.js'
 import { quantizeMatrix } from './quantize-matrix.js'
 import {

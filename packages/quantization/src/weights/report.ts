@@ -1,19 +1,13 @@
 // What weight quantization did, layer by layer: the rows of the customer's report.
 import { type Node, nodeLabel } from '@pare/graph'
+import type { WeightAlgorithm, WeightBits, WeightFormat } from '@pare/recipe'
 import { elementCount, sizeOf } from '@pare/tensor'
 
-import {
-  dequantize,
-  type GridSpec,
-  type QuantizedMatrix,
-  type WeightBits,
-  type WeightMatrix,
-} from './block-grid.js'
+import { dequantize, type GridSpec, type QuantizedMatrix, type WeightMatrix } from './block-grid.js'
 import type { StaysUnquantized, WeightKeptReason } from './decision.js'
 import { decibels, outputError, weightError } from './error.js'
 import type { WeightLayer } from './find-layers.js'
 import type { InputGram } from './gram-statistics.js'
-import type { WeightAlgorithm, WeightFormat } from './options.js'
 
 /** One node with a weight. Plain JSON. */
 export interface WeightLayerReport {

@@ -4,12 +4,12 @@
 import { checkModel, type Model } from '@pare/graph'
 import { model, type ModelBuilder } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
+import type { WeightAlgorithm } from '@pare/recipe'
 import { createRandom, type RuntimeTensor, tensorFromInts } from '@pare/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
 
 import { randomValues, runModel, sqnr } from '../testing.js'
 import { collectGrams, gramPoints } from './collect-grams.js'
-import type { WeightAlgorithm } from './options.js'
 import { quantizeWeights } from './quantize-weights.js'
 import { correlatedInputs, withOutliers } from './testing.js'
 

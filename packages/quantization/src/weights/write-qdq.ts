@@ -2,6 +2,7 @@
 // onnxruntime turns DequantizeLinear → MatMul (and Gemm without transB) into MatMulNBits when it
 // loads the model. Elsewhere the weight is expanded in each run.
 import { attr, type GraphEditor, type Node, type NodeSpec } from '@pare/graph'
+import type { WeightBits } from '@pare/recipe'
 import {
   type DataType,
   pack,
@@ -12,7 +13,7 @@ import {
   toFloat32,
 } from '@pare/tensor'
 
-import { middle, type QuantizedMatrix, type WeightBits } from './block-grid.js'
+import { middle, type QuantizedMatrix } from './block-grid.js'
 import type { WeightLayer } from './find-layers.js'
 import { transpose } from './weight-matrix.js'
 

@@ -1,9 +1,8 @@
 // The constants that quantization writes. Names are short and equal scalars are shared: in a small
 // model they are what quantization adds to the file.
 import type { GraphEditor } from '@pare/graph'
+import type { ActivationType } from '@pare/recipe'
 import { type Tensor, tensorFromFloat32, tensorFromInts } from '@pare/tensor'
-
-import type { ActivationType } from '../integers/integer-type.js'
 
 export class ScalarPool {
   private readonly editor: GraphEditor

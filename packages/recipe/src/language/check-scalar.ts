@@ -26,9 +26,9 @@ export function problemWith(spec: ScalarSpec, value: unknown): string | undefine
         ? undefined
         : `expected an id (${spec.prefix}_…)`
     case 'string_list':
-      return isStringList(value)
+      return isListOf(value, spec.choices)
         ? undefined
-        : `expected a list of at most ${MAX_LIST_LENGTH} strings`
+        : `expected a list of at most ${MAX_LIST_LENGTH} ${spec.choices === undefined ? 'strings' : `of ${spec.choices.join(', ')}`}`
   }
 }
 
@@ -83,10 +83,10 @@ function numberWords(spec: NumberSpec): string {
   return [kind, limits.flat().join(' and ')].join(' ').trimEnd()
 }
 
-function isStringList(value: unknown): value is readonly string[] {
+function isListOf(value: unknown, choices?: readonly string[]): value is readonly string[] {
   return (
     Array.isArray(value) &&
     value.length <= MAX_LIST_LENGTH &&
-    value.every((item) => typeof item === 'string')
+    value.every((item) => typeof item === 'string' && choices?.includes(item) !== false)
   )
 }

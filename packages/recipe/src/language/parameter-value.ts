@@ -9,11 +9,13 @@ type Plain<Spec> = Spec extends { readonly type: 'boolean' }
       ? number
       : Spec extends { readonly type: 'string' | 'id' }
         ? string
-        : Spec extends { readonly type: 'string_list' }
-          ? readonly string[]
-          : Spec extends { readonly type: 'map' }
-            ? Readonly<Record<string, string>>
-            : never
+        : Spec extends { readonly type: 'string_list'; readonly choices: readonly (infer Choice)[] }
+          ? readonly Choice[]
+          : Spec extends { readonly type: 'string_list' }
+            ? readonly string[]
+            : Spec extends { readonly type: 'map' }
+              ? Readonly<Record<string, string>>
+              : never
 
 /** Ranged: a number may be a range. */
 type ParameterValue<Spec, Ranged extends boolean> = Spec extends {

@@ -55,6 +55,8 @@ export interface IdSpec extends Described {
 
 export interface StringListSpec extends Described {
   readonly type: 'string_list'
+  /** Only these, where they are closed. */
+  readonly choices?: readonly string[]
   readonly default: readonly string[]
 }
 

@@ -20,6 +20,18 @@ export type PruningScope = (typeof PRUNING_SCOPES)[number]
 export const PRUNING_CRITERIA = ['magnitude'] as const
 export type PruningCriterion = (typeof PRUNING_CRITERIA)[number]
 
+/** Operators whose constant weights can be pruned; the recurrent ones only by request. */
+export const PRUNABLE_OP_TYPES = [
+  'Conv',
+  'ConvTranspose',
+  'Gemm',
+  'MatMul',
+  'GRU',
+  'LSTM',
+  'RNN',
+] as const
+export type PrunableOpType = (typeof PRUNABLE_OP_TYPES)[number]
+
 /** A pattern of N:M fixes the sparsity, and a threshold is another way to say which weights go. */
 function isSparsityFixed({ threshold, pattern }: Readonly<Record<string, unknown>>): boolean {
   return threshold !== undefined || (pattern !== undefined && pattern !== 'unstructured')
@@ -65,9 +77,10 @@ const parameters = {
   },
   op_types_to_prune: {
     type: 'string_list',
+    choices: PRUNABLE_OP_TYPES,
     default: [],
     description:
-      'ONNX operator types whose weights may be pruned; empty: all that have weights to multiply with (Conv, ConvTranspose, Gemm, MatMul and those of recurrent layers).',
+      'ONNX operator types whose weights may be pruned; empty: Conv, ConvTranspose, Gemm and MatMul; those of recurrent layers by request.',
   },
   nodes_to_exclude: {
     type: 'string_list',

@@ -64,6 +64,7 @@ describe('prune_weights', () => {
     [{ sparsity: 1 }, 'sparsity', 'parameter_invalid'],
     [{ threshold: 0 }, 'threshold', 'parameter_invalid'],
     [{ pattern: '5:4' }, 'pattern', 'parameter_invalid'],
+    [{ op_types_to_prune: ['Conv', 'Relu'] }, 'op_types_to_prune', 'parameter_invalid'],
     [{ sparsity: { from: 0.1, to: 0.2 } }, 'sparsity', 'parameter_invalid'],
   ])('refuses %j', (parameters, name, code) => {
     expect(faultsOf({ ...prune, ...parameters })).toMatchObject([
