@@ -25,7 +25,17 @@ export type LabelsDescription =
       readonly max: number
     }
   | {
-      /** Anything else, such as regression targets or masks: what `mse` needs. */
+      /**
+       * Several integers per sample, such as a class per position or pixel: what `accuracy` and `miou`
+       * need. Negative ones are not to count.
+       */
+      readonly kind: 'places'
+      readonly name: string
+      readonly min: number
+      readonly max: number
+    }
+  | {
+      /** Anything else, such as regression targets: what `mse` needs. */
       readonly kind: 'targets'
       readonly name: string
     }

@@ -26,7 +26,7 @@ export type {
 export { errors as datasetErrors } from './errors.js'
 export { inspectDataset, type InspectOptions } from './inspect.js'
 export { type DatasetLimits, DEFAULT_LIMITS } from './limits.js'
-export { type DatasetMatch, matchDataset, type ModelInput, requireClassLabels } from './match.js'
+export { type DatasetMatch, matchDataset, type ModelInput } from './match.js'
 export { normalizeDataset } from './normalize.js'
 export { formatNpyHeader, type NpyDataType, type NpyHeader, parseNpyHeader } from './npy.js'
 export { bytesAccess, type ByteSink, type RandomAccess } from './random-access.js'

@@ -42,9 +42,19 @@ describe('inspectDataset', () => {
   it.each([
     ['fractions', float32Array([3], [0, 1, 2])],
     ['negative numbers', int64Array([3], [0, -1, 2])],
-    ['several per sample', int64Array([3, 2], [0, 1, 2, 0, 1, 2])],
+    ['several fractions per sample', float32Array([3, 2], [0, 1, 2, 0, 1, 2])],
   ])('takes labels that are %s for targets', async (_, labels) => {
     expect((await inspect({ image, labels })).labels).toEqual({ kind: 'targets', name: 'labels' })
+  })
+
+  it('describes several integers per sample, also those that are not to count', async () => {
+    const labels = int64Array([3, 2], [0, 1, 2, -100, 1, 2])
+    expect((await inspect({ image, labels })).labels).toEqual({
+      kind: 'places',
+      name: 'labels',
+      min: -100,
+      max: 2,
+    })
   })
 
   it('refuses NaN, naming array, count and first sample', async () => {

@@ -125,10 +125,11 @@ function refuseNan(array: ArraySource, { nanCount, firstNanSample }: ArrayStatis
 
 function describeLabels(array: ArraySource, statistics: ArrayStatistics): LabelsDescription {
   const { name, header } = array
+  const { min, max } = statistics
   const perSample = header.dims.slice(1).every((dim) => dim === 1)
   const isInteger = /^u?int/.test(header.dataType)
-  if (!perSample || !isInteger || statistics.min < 0) return { kind: 'targets', name }
-  return { kind: 'classes', name, min: statistics.min, max: statistics.max }
+  if (!isInteger || (perSample && min < 0)) return { kind: 'targets', name }
+  return { kind: perSample ? 'classes' : 'places', name, min, max }
 }
 
 function checkInput(array: ArraySource, statistics: ArrayStatistics): DatasetCheck[] {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
-import type { ArrayDescription, LabelsDescription } from './description.js'
-import { matchDataset, type ModelInput, requireClassLabels } from './match.js'
+import type { ArrayDescription } from './description.js'
+import { matchDataset, type ModelInput } from './match.js'
 
 function dataset(arrays: Record<string, readonly [ArrayDescription['dataType'], number[]]>) {
   return {
@@ -182,25 +182,5 @@ describe('matchDataset', () => {
         expect.objectContaining({ code: 'dataset_shape_mismatch' }),
       )
     })
-  })
-})
-
-describe('requireClassLabels', () => {
-  const arrays: ArrayDescription[] = [{ name: 'label', dataType: 'int64', dims: [10] }]
-  const classes: LabelsDescription = { kind: 'classes', name: 'label', min: 0, max: 9 }
-
-  it('accepts labels below the number of classes', () => {
-    expect(() => requireClassLabels({ arrays, labels: classes }, 10)).not.toThrow()
-    expect(() => requireClassLabels({ arrays, labels: classes })).not.toThrow()
-  })
-
-  it.each([
-    [null, 'dataset_labels_missing'],
-    [{ kind: 'targets', name: 'label' } as const, 'dataset_labels_not_classes'],
-    [{ ...classes, max: 10 }, 'dataset_labels_out_of_range'],
-  ])('refuses %j', (labels, code) => {
-    expect(() => requireClassLabels({ arrays, labels }, 10)).toThrow(
-      expect.objectContaining({ code }),
-    )
   })
 })

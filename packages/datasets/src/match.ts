@@ -217,33 +217,3 @@ function findFixedBatchSize(
   }
   return first?.batch ?? null
 }
-
-/**
- * Can labels of this data set judge a model with `classes` scores? Throws `dataset_labels_missing`,
- * `dataset_labels_not_classes` or `dataset_labels_out_of_range`.
- */
-export function requireClassLabels(
-  dataset: Pick<DatasetDescription, 'arrays' | 'labels'>,
-  classes?: number,
-): void {
-  const { labels } = dataset
-  if (labels === null) {
-    const names = dataset.arrays.map(({ name }) => name)
-    throw errors.dataset_labels_missing(
-      `the data set has no labels array, only ${names.join(', ')}: add one called "label" with the class of each sample`,
-      { details: { arrays: names } },
-    )
-  }
-  if (labels.kind !== 'classes') {
-    throw errors.dataset_labels_not_classes(
-      `array "${labels.name}" is not one non-negative integer per sample: choose the metric mse, or save class indices with astype("int64")`,
-      { details: { array: labels.name } },
-    )
-  }
-  if (classes !== undefined && labels.max >= classes) {
-    throw errors.dataset_labels_out_of_range(
-      `array "${labels.name}" has the label ${labels.max}, and the model has ${classes} classes, 0 to ${classes - 1}`,
-      { details: { array: labels.name, max: labels.max, classes } },
-    )
-  }
-}
