@@ -22,6 +22,11 @@ export const errors = defineErrors({
     fault: 'data',
     title: 'The metric compares with labels and the data set has none',
   },
+  metric_undefined: {
+    kind: 'invalid_input',
+    fault: 'data',
+    title: 'The labels of the data leave nothing to judge by',
+  },
   evaluation_without_samples: {
     kind: 'invalid_input',
     fault: 'data',

@@ -131,7 +131,7 @@ describe('evaluate', () => {
       { x: float32Array([SAMPLES, 4], x), label: targets },
     )
     const { mse } = report.metrics
-    expect(mse?.result).toBeCloseTo(mse!.original / 4, 5)
+    expect(mse?.result.value).toBeCloseTo(mse!.original.value / 4, 5)
     expect(report.primary.drop).toBeCloseTo(-0.75, 5)
   })
 

@@ -2,7 +2,7 @@
 // the target: the file that is delivered, as it will be served.
 import { cpuFeatures, type SessionOptions } from '@pare/inference'
 
-import { judge, type Sessions } from './judge.js'
+import { judge, type Judgement, type Sessions } from './judge.js'
 import type { LatencyComparison } from './latency/measure-latency.js'
 import {
   compareLatency,
@@ -12,7 +12,13 @@ import {
 } from './measure-models.js'
 import { sessionSource } from './model/model-source.js'
 import { compareProfiles } from './profile/compare-profiles.js'
-import type { EvaluationResult, ModelMeasurements, PrimaryMetric, Ratios } from './result.js'
+import type {
+  EvaluationResult,
+  JudgedOutput,
+  ModelMeasurements,
+  PrimaryMetric,
+  Ratios,
+} from './result.js'
 import {
   areLarge,
   describeSetting,
@@ -21,7 +27,7 @@ import {
   servedBatchSize,
   type Setting,
 } from './setting.js'
-import { choosePrimary, summarizeFidelity, summarizeMetrics } from './summarize.js'
+import { summarizeFidelity, summarizeOutput } from './summarize.js'
 
 /**
  * Evaluates. Throws the errors of `matchDataset`, `judge` and the runtime, and `output_unknown`.
@@ -40,12 +46,12 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   const { setting, sessions, judgement } = judged
   const latency = judged.latency ?? (await compareLatencyApart(setting))
   const { original, result } = await measureModels(setting, sessions, latency)
-  const metrics = summarizeMetrics(judgement)
-  const fidelity = summarizeFidelity(judgement)
+  const { primary, metrics, also_judged } = summarizeOutputs(setting, judgement)
   return {
-    primary: choosePrimary(options.metric, setting.output, { metrics, fidelity }),
+    primary,
     metrics,
-    fidelity,
+    also_judged,
+    fidelity: summarizeFidelity(judgement),
     original,
     result,
     ratios: ratiosOf(original, result, latency.speedup),
@@ -68,15 +74,24 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
  * after the other. Throws what `evaluate` throws.
  */
 export async function judgePrimary(options: EvaluateOptions): Promise<PrimaryMetric> {
-  const { target, metric } = options
+  const { target } = options
   const session: SessionOptions = { intraOpThreads: target.threads, device: target.device }
   return withSessions(options, session, async (sessions) => {
-    const setting = describeSetting(options, sessions, session)
+    const setting = describeSetting({ ...options, also: [] }, sessions, session)
     const judgement = await judgeModels(setting, sessions, judgedBatchSize(setting))
-    const metrics = summarizeMetrics(judgement)
-    const fidelity = summarizeFidelity(judgement)
-    return choosePrimary(metric, setting.output, { metrics, fidelity })
+    return summarizeOutputs(setting, judgement).primary
   })
+}
+
+function summarizeOutputs(
+  { judged }: Setting,
+  judgement: Judgement,
+): Pick<EvaluationResult, 'primary' | 'metrics' | 'also_judged'> {
+  const [first, ...also_judged] = judged.map((asked, index): JudgedOutput =>
+    summarizeOutput(asked, judgement.judged[index] ?? {}),
+  )
+  if (first === undefined) throw new Error('no output was judged')
+  return { primary: first.primary, metrics: first.metrics, also_judged }
 }
 
 /** Opens both models for `use` and closes them whatever happens. */
@@ -105,14 +120,13 @@ async function withSessions<Result>(
 }
 
 function judgeModels(setting: Setting, sessions: Sessions, batchSize: number) {
-  const { options, inputs, fixedBatchSize, output } = setting
-  const { dataset, metric, onProgress } = options
+  const { options, inputs, fixedBatchSize, judged } = setting
+  const { dataset, onProgress } = options
   const total = Math.min(dataset.samples, options.samples ?? Infinity)
   return judge(sessions, {
     dataset,
     inputs,
-    metric,
-    output,
+    judged,
     batchSize,
     isFixedBatch: fixedBatchSize !== null,
     samples: total,

@@ -1,6 +1,12 @@
 export { errors as evaluationErrors } from './errors.js'
 export { evaluate, judgePrimary } from './evaluate.js'
-export { judge, type Judgement, type JudgeOptions, mergeJudgements } from './judge.js'
+export {
+  judge,
+  type Judgement,
+  type JudgeOptions,
+  mergeJudgements,
+  type OutputToJudge,
+} from './judge.js'
 export {
   type LatencyComparison,
   type LatencyOptions,
@@ -22,6 +28,7 @@ export {
   mergeFidelity,
   NO_FIDELITY,
 } from './metrics/fidelity.js'
+export type { Figure, PairedTest } from './metrics/metric.js'
 export { countMacs, type MacCount, type ModelFacts, modelFacts } from './model/model-facts.js'
 export type { ModelSource, StoredModel } from './model/model-source.js'
 export { opCosts, type OpTypeCost, type OpTypeRow } from './profile/op-costs.js'
@@ -34,19 +41,17 @@ export {
   type Trace,
   type TraceRuns,
 } from './profile/profile-model.js'
-export {
-  type Accuracy,
-  type AccuracyComparison,
-  type Environment,
-  type ErrorComparison,
-  type EvaluationResult,
-  type FidelityReport,
-  type MetricName,
-  METRICS,
-  type ModelMeasurements,
-  type PrimaryMetric,
-  type Profiles,
-  type Ratios,
+export type {
+  Environment,
+  EvaluationResult,
+  FidelityReport,
+  JudgedOutput,
+  MetricComparison,
+  Metrics,
+  ModelMeasurements,
+  PrimaryMetric,
+  Profiles,
+  Ratios,
 } from './result.js'
 export type {
   EvaluateOptions,
@@ -62,8 +67,6 @@ export {
   median,
   medianInterval,
   pairedDifferenceInterval,
-  type PairedMean,
-  pairedMean,
   quantile,
   wilsonInterval,
 } from './statistics.js'

@@ -1,33 +1,38 @@
 // Runs both models over the data, a batch at a time, and adds up every metric that labels and
-// outputs allow. Nothing but sums is kept from one batch to the next.
+// outputs allow. Nothing but what metrics count is kept from one batch to the next.
 import type { Batch, Dataset, InputBinding } from '@pare/datasets'
 import type { InferenceSession } from '@pare/inference'
+import { metricFacts, type MetricName } from '@pare/recipe'
 import type { RuntimeTensor } from '@pare/tensor'
 
 import { errors } from './errors.js'
 import { feedsFor } from './feeds.js'
-import { countAccuracy, mergePairs, type PairedCounts } from './metrics/accuracy.js'
 import {
   compareTensors,
   type FidelitySums,
   mergeFidelity,
   NO_FIDELITY,
 } from './metrics/fidelity.js'
-import { mergePairedErrors, type PairedErrors, pairErrors } from './metrics/squared-error.js'
-import { dropPadding, numbersOf } from './numbers.js'
-import type { MetricName } from './result.js'
+import { countMetrics, mergeMetrics, type MetricSums } from './metrics/metric-table.js'
+import { dropPadding } from './numbers.js'
 
 export interface Sessions {
   readonly original: InferenceSession
   readonly result: InferenceSession
 }
 
+/** An output and how to judge it. */
+export interface OutputToJudge {
+  readonly output: string
+  readonly metric: MetricName
+  /** Array with its labels. Default: the labels of the data set. */
+  readonly labels?: string
+}
+
 export interface JudgeOptions {
   readonly dataset: Dataset
   readonly inputs: readonly InputBinding[]
-  readonly metric: MetricName
-  /** The output to judge. */
-  readonly output: string
+  readonly judged: readonly OutputToJudge[]
   readonly batchSize: number
   /** Whether every batch must be full. */
   readonly isFixedBatch: boolean
@@ -37,10 +42,8 @@ export interface JudgeOptions {
 
 export interface Judgement {
   readonly samples: number
-  readonly top1?: PairedCounts
-  /** Absent with five classes or fewer, where it would always be right. */
-  readonly top5?: PairedCounts
-  readonly squaredErrors?: PairedErrors
+  /** By output asked for, in their order: the sums of its metric and of those beside it. */
+  readonly judged: readonly MetricSums[]
   /** By output. */
   readonly fidelity: ReadonlyMap<string, FidelitySums>
 }
@@ -49,21 +52,17 @@ type Outputs = Readonly<Record<string, RuntimeTensor>>
 
 /**
  * Judges the models. Throws `evaluation_labels_missing`, `outputs_not_scores` or
- * `outputs_not_targets` when the metric asked for cannot be computed; other metrics are left out.
+ * `outputs_not_targets` when a metric asked for cannot be computed; other metrics are left out.
  */
 export async function judge(sessions: Sessions, options: JudgeOptions): Promise<Judgement> {
-  const { dataset, metric, inputs, batchSize, samples } = options
-  if (metric !== 'fidelity' && dataset.labels === null) {
-    throw errors.evaluation_labels_missing(
-      `${metric} compares with labels and the data set has none: add an array "label", or choose the metric fidelity`,
-      { details: { metric, arrays: dataset.arrays.map(({ name }) => name) } },
-    )
-  }
-  let judgement: Judgement = { samples: 0, fidelity: new Map() }
+  const { dataset, batchSize, samples } = options
+  options.judged.forEach((asked) => requireLabels(asked, dataset))
+  let judgement: Judgement = { samples: 0, judged: [], fidelity: new Map() }
   const remainder = options.isFixedBatch ? 'pad' : 'keep'
+  const inputs = [...options.inputs, ...options.judged.flatMap(labelBinding)]
   for await (const batch of dataset.batches({ inputs, batchSize, limit: samples, remainder })) {
-    const original = await runBatch(sessions.original, batch)
-    const result = await runBatch(sessions.result, batch)
+    const original = await runBatch(sessions.original, batch, options)
+    const result = await runBatch(sessions.result, batch, options)
     const part = judgeBatch({ batch, original, result }, options)
     judgement = judgement.samples === 0 ? part : mergeJudgements(judgement, part)
     options.onSamples?.(judgement.samples)
@@ -72,60 +71,71 @@ export async function judge(sessions: Sessions, options: JudgeOptions): Promise<
   return judgement
 }
 
-async function runBatch(session: InferenceSession, batch: Batch): Promise<Outputs> {
-  const outputs = Object.entries(await session.run(feedsFor(session, batch.feeds)))
+function requireLabels({ metric, labels }: OutputToJudge, { labels: own, arrays }: Dataset): void {
+  if (metricFacts(metric).labels === 'none') return
+  const names = arrays.map(({ name }) => name)
+  const wanted = labels ?? own
+  if (wanted !== null && names.includes(wanted)) return
+  const lack = labels === undefined ? 'none' : `no array "${labels}"`
+  throw errors.evaluation_labels_missing(
+    `${metric} compares with labels and the data set has ${lack}: add an array "${labels ?? 'label'}", or choose the metric fidelity`,
+    { details: { metric, arrays: names } },
+  )
+}
+
+/** Labels of an array of their own come with the feeds, under a name that no input has. */
+function labelBinding({ labels }: OutputToJudge): readonly InputBinding[] {
+  return labels === undefined ? [] : [{ input: feedOfLabels(labels), array: labels }]
+}
+
+function feedOfLabels(array: string): string {
+  return `labels\0${array}`
+}
+
+function labelsOf(batch: Batch, { labels }: OutputToJudge): RuntimeTensor | null {
+  if (labels === undefined) return batch.labels ?? null
+  const found = batch.feeds[feedOfLabels(labels)]
+  return found === undefined ? null : dropPadding(found, batch.rows, batch.count)
+}
+
+async function runBatch(
+  session: InferenceSession,
+  batch: Batch,
+  { inputs }: JudgeOptions,
+): Promise<Outputs> {
+  const fed = inputs.flatMap(({ input }) => {
+    const tensor = batch.feeds[input]
+    return tensor === undefined ? [] : [[input, tensor] as const]
+  })
+  const outputs = Object.entries(await session.run(feedsFor(session, Object.fromEntries(fed))))
   return Object.fromEntries(
     outputs.map(([name, tensor]) => [name, dropPadding(tensor, batch.rows, batch.count)]),
   )
 }
 
-interface JudgedBatch {
+interface BatchOutputs {
   readonly batch: Batch
   readonly original: Outputs
   readonly result: Outputs
 }
 
-function judgeBatch(judged: JudgedBatch, options: JudgeOptions): Judgement {
-  const { batch, original, result } = judged
+function judgeBatch({ batch, original, result }: BatchOutputs, options: JudgeOptions): Judgement {
   const fidelity = new Map<string, FidelitySums>()
   for (const [name, tensor] of Object.entries(original)) {
     if (tensor.dataType === 'string') continue
     fidelity.set(name, compareTensors(name, tensor, outputOf(result, name)))
   }
-  const outputs = {
-    original: outputOf(original, options.output),
-    result: outputOf(result, options.output),
-  }
-  const base = { samples: batch.count, fidelity }
-  if (batch.labels === undefined) return base
-  return {
-    ...base,
-    ...judgeByLabels(outputs, { labels: batch.labels, samples: batch.count }, options),
-  }
-}
-
-function judgeByLabels(
-  outputs: { readonly original: RuntimeTensor; readonly result: RuntimeTensor },
-  { labels, samples }: { readonly labels: RuntimeTensor; readonly samples: number },
-  { metric, output }: JudgeOptions,
-): Pick<Judgement, 'top1' | 'top5' | 'squaredErrors'> {
-  if (metric === 'mse') {
-    return { squaredErrors: pairErrors(output, outputs, { labels, samples }) }
-  }
-  if (metric === 'fidelity' && !looksLikeScores(outputs.original, labels)) return {}
-  const { top1, top5, classes } = countAccuracy(output, outputs, labels)
-  return classes > 5 || metric === 'top5' ? { top1, top5 } : { top1 }
-}
-
-/** For fidelity accuracy is an extra: given where shapes and dtypes suggest classes. */
-function looksLikeScores(output: RuntimeTensor, labels: RuntimeTensor): boolean {
-  const [rows, classes = 0, ...rest] = output.dims
-  const perSample = labels.dims[0] === rows && labels.data.length === rows
-  const isInteger = /^u?int/.test(labels.dataType)
-  if (!perSample || !isInteger || classes < 2 || rest.some((size) => size !== 1)) return false
-  if (!output.dataType.startsWith('float')) return false
-  const values = Array.from(numbersOf('labels', labels))
-  return values.every((label) => label >= 0 && label < classes)
+  const judged = options.judged.map((asked) =>
+    countMetrics(asked.metric, {
+      output: asked.output,
+      original: outputOf(original, asked.output),
+      result: outputOf(result, asked.output),
+      labels: labelsOf(batch, asked),
+      samples: batch.count,
+      fidelity: fidelity.get(asked.output) ?? NO_FIDELITY,
+    }),
+  )
+  return { samples: batch.count, judged, fidelity }
 }
 
 function outputOf(outputs: Outputs, name: string): RuntimeTensor {
@@ -144,11 +154,7 @@ export function mergeJudgements(a: Judgement, b: Judgement): Judgement {
   }
   return {
     samples: a.samples + b.samples,
+    judged: a.judged.map((sums, index) => mergeMetrics(sums, b.judged[index] ?? {})),
     fidelity,
-    ...(a.top1 && b.top1 ? { top1: mergePairs(a.top1, b.top1) } : {}),
-    ...(a.top5 && b.top5 ? { top5: mergePairs(a.top5, b.top5) } : {}),
-    ...(a.squaredErrors && b.squaredErrors
-      ? { squaredErrors: mergePairedErrors(a.squaredErrors, b.squaredErrors) }
-      : {}),
   }
 }

@@ -1,27 +1,24 @@
 // The document that an evaluation produces: plain JSON, shown as it is.
 import type { CpuFeatures } from '@pare/inference'
+import type { MetricName } from '@pare/recipe'
 
 import type { LatencyComparison, LatencySummary } from './latency/measure-latency.js'
 import type { LayerError } from './layers/measure-layers.js'
 import type { MemoryUse } from './memory/memory-probe.js'
 import type { Fidelity } from './metrics/fidelity.js'
+import type { Finding } from './metrics/metric.js'
 import type { OpTypeRow } from './profile/op-costs.js'
 import type { ModelProfile } from './profile/profile-model.js'
 import type { FileSize } from './size.js'
 import type { Interval } from './statistics.js'
 
-export const METRICS = ['top1', 'top5', 'mse', 'fidelity'] as const
-export type MetricName = (typeof METRICS)[number]
-
 export interface EvaluationResult {
   /** What constraints are checked against. */
   readonly primary: PrimaryMetric
-  /** Every metric that labels and outputs allow. */
-  readonly metrics: {
-    readonly top1?: AccuracyComparison
-    readonly top5?: AccuracyComparison
-    readonly mse?: ErrorComparison
-  }
+  /** That metric and those beside it that compare with labels, of the same output. */
+  readonly metrics: Metrics
+  /** The other outputs that were to be judged, in the order asked for. */
+  readonly also_judged: readonly JudgedOutput[]
   readonly fidelity: FidelityReport
   readonly original: ModelMeasurements
   readonly result: ModelMeasurements
@@ -44,6 +41,15 @@ export interface Profiles {
   readonly result: ModelProfile
 }
 
+export type Metrics = { readonly [Name in MetricName]?: MetricComparison }
+
+export interface JudgedOutput {
+  readonly primary: PrimaryMetric
+  readonly metrics: Metrics
+  /** Array of its labels, where it is not that of the data set. */
+  readonly labels?: string
+}
+
 export interface PrimaryMetric {
   readonly name: MetricName
   readonly output: string
@@ -52,38 +58,18 @@ export interface PrimaryMetric {
   /** Of the result: its accuracy or error; agreement (cosine where there are no classes) for fidelity. */
   readonly result: number
   /**
-   * What was lost: accuracy or agreement as a fraction, growth of the error relative to the
-   * original's for mse. Negative is a gain; null is an error that grew from zero.
+   * What was lost: a difference of shares, growth of errors relative to the original's (`dropOf`).
+   * Negative is a gain; null is an error that grew from zero.
    */
   readonly drop: number | null
   /** 95 % interval of the drop; null where one sample is no part of the metric, as for cosine. */
   readonly drop_interval: Interval | null
 }
 
-export interface AccuracyComparison {
-  readonly original: Accuracy
-  readonly result: Accuracy
-  readonly only_original_right: number
-  readonly only_result_right: number
-  /** McNemar's exact test: how likely so uneven a split is between equally good models. */
-  readonly p_value: number
-}
-
-export interface Accuracy {
-  readonly value: number
-  readonly correct: number
-  readonly total: number
-  /** Wilson's 95 % interval. */
-  readonly interval: Interval
-}
-
-export interface ErrorComparison {
-  readonly original: number
-  readonly result: number
-  /** 95 % interval of the mean of result − original over samples; null with fewer than two. */
-  readonly interval: Interval | null
-  /** Paired t-test: how likely so large a mean difference is between equally good models. */
-  readonly p_value: number | null
+/** One metric of both models on the same samples. */
+export interface MetricComparison extends Finding {
+  readonly drop: number | null
+  readonly drop_interval: Interval | null
 }
 
 export interface FidelityReport extends Fidelity {

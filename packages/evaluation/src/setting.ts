@@ -2,16 +2,16 @@
 import { type Dataset, type DatasetMatch, type InputBinding, matchDataset } from '@pare/datasets'
 import type { Model } from '@pare/graph'
 import type { InferenceRuntime, InferenceSession, SessionOptions } from '@pare/inference'
+import type { MetricName } from '@pare/recipe'
 
 import { errors } from './errors.js'
 import type { Feeds } from './feeds.js'
-import type { Sessions } from './judge.js'
+import type { OutputToJudge, Sessions } from './judge.js'
 import type { LatencyOptions } from './latency/measure-latency.js'
 import type { MemoryUse } from './memory/memory-probe.js'
 import { opTypesOf } from './model/model-facts.js'
 import { modelOf, type ModelSource, sizeOf } from './model/model-source.js'
 import type { TraceRuns } from './profile/profile-model.js'
-import type { MetricName } from './result.js'
 
 export interface EvaluateOptions {
   readonly runtime: InferenceRuntime
@@ -23,6 +23,8 @@ export interface EvaluateOptions {
   readonly metric: MetricName
   /** Output to judge. Default: the first. */
   readonly output?: string
+  /** Further outputs to judge and report; constraints do not look at them. */
+  readonly also?: readonly OutputToJudge[]
   /** Most samples to judge on. Default: all. */
   readonly samples?: number
   readonly target: EvaluationTarget
@@ -85,7 +87,8 @@ export interface Setting {
   readonly models: { readonly original: Model; readonly result: Model }
   readonly inputs: readonly InputBinding[]
   readonly fixedBatchSize: number | null
-  readonly output: string
+  /** The outputs to judge, the one that constraints look at first. */
+  readonly judged: readonly OutputToJudge[]
   readonly session: SessionOptions
 }
 
@@ -100,7 +103,13 @@ export function describeSetting(
     models: { original: modelOf(options.original), result: modelOf(options.result) },
     inputs: match.inputs,
     fixedBatchSize: match.fixedBatchSize,
-    output: chooseOutput(sessions, options.output),
+    judged: [
+      { output: chooseOutput(sessions, options.output), metric: options.metric },
+      ...(options.also ?? []).map((asked) => ({
+        ...asked,
+        output: chooseOutput(sessions, asked.output),
+      })),
+    ],
     session,
   }
 }

@@ -53,38 +53,33 @@ export function pairedDifferenceInterval(
   return { low: Math.max(-1, difference - half), high: Math.min(1, difference + half) }
 }
 
-export interface PairedMean {
-  /** 95 % interval of the mean difference; null with fewer than two samples. */
+/** A figure with the standard error of it. */
+export interface Estimate {
+  readonly value: number
+  readonly error: number
+  /** 95 %, by Student's law; null with no degree of freedom, or where something is not finite. */
   readonly interval: Interval | null
-  readonly p_value: number | null
+}
+
+/** `freedom` degrees: the number of independent samples less one. */
+export function estimate(value: number, error: number, freedom: number): Estimate {
+  const isKnown = freedom >= 1 && Number.isFinite(value) && Number.isFinite(error)
+  const half = isKnown ? studentQuantile95(freedom) * error : 0
+  return { value, error, interval: isKnown ? { low: value - half, high: value + half } : null }
 }
 
 /**
- * The paired t-test: interval and two-sided p-value of a mean of differences, from their number,
- * sum and sum of squares. Student's law by way of the normal one: quantiles by Fisher and Cornish's
- * expansion (Technometrics 2, 1960), probabilities by Wallace's (Annals of Math. Stat. 30, 1959).
+ * Two-sided p-value of an estimate being 0, null where it has no interval. Student's law by way of the
+ * normal one: quantiles by Fisher and Cornish's expansion (Technometrics 2, 1960), probabilities by
+ * Wallace's (Annals of Math. Stat. 30, 1959).
  */
-export function pairedMean(differences: {
-  readonly samples: number
-  readonly sum: number
-  readonly squares: number
-}): PairedMean {
-  const { samples: n, sum, squares } = differences
-  if (n < 2 || !Number.isFinite(sum) || !Number.isFinite(squares)) {
-    return { interval: null, p_value: null }
-  }
-  const mean = sum / n
-  const freedom = n - 1
-  const error = Math.sqrt(Math.max(0, squares - n * mean * mean) / freedom / n)
-  const half = studentQuantile95(freedom) * error
-  const isCertain = error === 0
-  const t = isCertain ? 0 : Math.abs(mean) / error
+export function studentTest({ value, error, interval }: Estimate, freedom: number): number | null {
+  if (interval === null) return null
+  if (error === 0) return value === 0 ? 1 : 0
+  const t = Math.abs(value) / error
   const normal =
     ((8 * freedom + 1) / (8 * freedom + 3)) * Math.sqrt(freedom * Math.log1p((t * t) / freedom))
-  return {
-    interval: { low: mean - half, high: mean + half },
-    p_value: isCertain ? (mean === 0 ? 1 : 0) : twoSidedNormal(normal),
-  }
+  return twoSidedNormal(normal)
 }
 
 /** The first four terms are exact to three digits from three degrees of freedom on. */

@@ -1,52 +1,68 @@
 // From counts and sums to the figures of the report.
-import type { Judgement } from './judge.js'
-import type { PairedCounts } from './metrics/accuracy.js'
+import { dropOf, metricFacts, type MetricName, METRICS } from '@pare/recipe'
+
+import { errors } from './errors.js'
+import type { Judgement, OutputToJudge } from './judge.js'
 import { finishFidelity, mergeFidelity, NO_FIDELITY } from './metrics/fidelity.js'
-import type { PairedErrors } from './metrics/squared-error.js'
-import type {
-  Accuracy,
-  AccuracyComparison,
-  ErrorComparison,
-  EvaluationResult,
-  FidelityReport,
-  MetricName,
-  PrimaryMetric,
-} from './result.js'
-import { mcnemarExact, pairedDifferenceInterval, pairedMean, wilsonInterval } from './statistics.js'
+import type { Finding } from './metrics/metric.js'
+import { finishMetric, type MetricSums } from './metrics/metric-table.js'
+import { negated } from './metrics/right-or-wrong.js'
+import type { EvaluationResult, FidelityReport, JudgedOutput, MetricComparison } from './result.js'
+import type { Interval } from './statistics.js'
 
-export function summarizeMetrics(judgement: Judgement): EvaluationResult['metrics'] {
-  const { top1, top5, squaredErrors } = judgement
+/** Everything found of one output that was judged. Throws `metric_undefined`. */
+export function summarizeOutput(
+  { output, metric, labels }: OutputToJudge,
+  sums: MetricSums,
+): JudgedOutput {
+  const found = compare(metric, finishMetric(metric, sums))
+  if (found === null) {
+    throw errors.metric_undefined(
+      `${metric} of output "${output}" cannot be computed: the data has no labels to judge by, or samples of one class alone`,
+      { details: { metric, output } },
+    )
+  }
+  const { drop, drop_interval } = found
+  const figures = { original: found.original.value, result: found.result.value }
   return {
-    ...(top1 ? { top1: compareAccuracy(top1) } : {}),
-    ...(top5 ? { top5: compareAccuracy(top5) } : {}),
-    ...(squaredErrors ? { mse: compareErrors(squaredErrors) } : {}),
+    primary: { name: metric, output, ...figures, drop, drop_interval },
+    metrics: summarizeMetrics(sums),
+    ...(labels === undefined ? {} : { labels }),
   }
 }
 
-function compareAccuracy(counts: PairedCounts): AccuracyComparison {
-  const { bothRight, onlyOriginalRight, onlyResultRight, bothWrong } = counts
-  const total = bothRight + onlyOriginalRight + onlyResultRight + bothWrong
+function summarizeMetrics(sums: MetricSums): EvaluationResult['metrics'] {
+  const found = METRICS.flatMap((name) => {
+    if (metricFacts(name).labels === 'none') return []
+    const comparison = compare(name, finishMetric(name, sums))
+    return comparison === null ? [] : [[name, comparison] as const]
+  })
+  return Object.fromEntries(found)
+}
+
+function compare(name: MetricName, found: Finding | null): MetricComparison | null {
+  if (found === null) return null
+  const { original, result, difference } = found
+  const { drop, drop_interval } = found
   return {
-    original: accuracy(bothRight + onlyOriginalRight, total),
-    result: accuracy(bothRight + onlyResultRight, total),
-    only_original_right: onlyOriginalRight,
-    only_result_right: onlyResultRight,
-    p_value: mcnemarExact(onlyOriginalRight, onlyResultRight),
+    ...found,
+    drop: drop === undefined ? dropOf(name, original.value, result.value) : drop,
+    drop_interval:
+      drop_interval === undefined ? dropInterval(name, original.value, difference) : drop_interval,
   }
 }
 
-function compareErrors({ original, result, differences }: PairedErrors): ErrorComparison {
-  const { interval, p_value } = pairedMean(differences)
-  return {
-    original: original.sum / original.elements,
-    result: result.sum / result.elements,
-    interval,
-    p_value,
-  }
-}
-
-function accuracy(correct: number, total: number): Accuracy {
-  return { value: correct / total, correct, total, interval: wilsonInterval(correct, total) }
+/** The interval of the difference as that of the drop; of growth relative to the original as it is. */
+function dropInterval(
+  name: MetricName,
+  original: number,
+  difference: Interval | null,
+): Interval | null {
+  if (difference === null) return null
+  const { better, drop } = metricFacts(name)
+  const lost = better === 'higher' ? negated(difference) : difference
+  if (drop === 'difference') return lost
+  return original > 0 ? { low: lost.low / original, high: lost.high / original } : null
 }
 
 /** Per output, and over the elements of all outputs together. */
@@ -57,51 +73,4 @@ export function summarizeFidelity(judgement: Judgement): FidelityReport {
     ...finishFidelity(all),
     outputs: Object.fromEntries(outputs) as FidelityReport['outputs'],
   }
-}
-
-/** The metric that constraints are checked against. */
-export function choosePrimary(
-  name: MetricName,
-  output: string,
-  { metrics, fidelity }: Pick<EvaluationResult, 'metrics' | 'fidelity'>,
-): PrimaryMetric {
-  if (name === 'top1' || name === 'top5') {
-    return { name, output, ...accuracyDrop(required(metrics[name], name)) }
-  }
-  if (name === 'mse') return { name, output, ...errorGrowth(required(metrics.mse, name)) }
-  const judged = fidelity.outputs[output] ?? fidelity
-  const kept = judged.agreement ?? judged.cosine ?? (judged.identical ? 1 : 0)
-  const range = judged.agreement_interval
-  const drop_interval = range && { low: 1 - range.high, high: 1 - range.low }
-  return { name, output, original: 1, result: kept, drop: 1 - kept, drop_interval }
-}
-
-function accuracyDrop(comparison: AccuracyComparison) {
-  const { original, result, only_original_right, only_result_right } = comparison
-  return {
-    original: original.value,
-    result: result.value,
-    // From the counts: the difference of two rounded shares would not be exact.
-    drop: (only_original_right - only_result_right) / original.total,
-    drop_interval: pairedDifferenceInterval(only_original_right, only_result_right, original.total),
-  }
-}
-
-function errorGrowth({ original, result, interval }: ErrorComparison) {
-  const grewFromZero = original === 0 && result > 0
-  const drop = original === 0 ? 0 : result / original - 1
-  const isRelative = interval !== null && original > 0
-  return {
-    original,
-    result,
-    drop: grewFromZero ? null : drop,
-    drop_interval: isRelative
-      ? { low: interval.low / original, high: interval.high / original }
-      : null,
-  }
-}
-
-function required<Value>(value: Value | undefined, name: string): Value {
-  if (value === undefined) throw new Error(`the metric ${name} was not computed`)
-  return value
 }

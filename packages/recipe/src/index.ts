@@ -17,6 +17,7 @@ export {
   type MetricFacts,
   metricFacts,
   type MetricName,
+  METRICS,
 } from './metric-table.js'
 export type {
   JobPlan,
@@ -33,8 +34,6 @@ export {
   CALL_TABLE,
   DATASET_ROLES,
   type DatasetRole,
-  type Metric,
-  METRICS,
   PRIORITIES,
   type Priority,
   REQUEST_TABLE,

@@ -17,7 +17,7 @@ export type LabelNeed = 'class' | 'classes' | 'binary' | 'targets' | 'none'
 export interface MetricFacts {
   /** For the API: what it is, in half a sentence. */
   readonly description: string
-  /** For the report: title of its figures. */
+  /** For the report: what its figures are called. */
   readonly label: string
   /** `share` is shown in percent; the others as a number, followed by the unit. */
   readonly unit: 'share' | 'nats' | ''
@@ -40,7 +40,7 @@ const TARGETS = { shape: 'that of the labels' } as const
 export const METRIC_TABLE = {
   top1: {
     description: 'share of samples whose greatest score is that of their class',
-    label: 'Accuracy, top 1',
+    label: 'accuracy top1',
     unit: 'share',
     labels: 'class',
     output: SCORES,
@@ -49,7 +49,7 @@ export const METRIC_TABLE = {
   },
   top5: {
     description: 'share of samples whose class is among the five greatest scores',
-    label: 'Accuracy, top 5',
+    label: 'accuracy top5',
     unit: 'share',
     labels: 'class',
     output: SCORES,
@@ -59,7 +59,7 @@ export const METRIC_TABLE = {
   accuracy: {
     description:
       'share of labelled samples, positions or pixels whose greatest score is that of their class',
-    label: 'Accuracy',
+    label: 'accuracy',
     unit: 'share',
     labels: 'classes',
     output: PLACES,
@@ -69,7 +69,7 @@ export const METRIC_TABLE = {
   miou: {
     description:
       'intersection over union of predicted and labelled places, mean over the classes present',
-    label: 'Mean IoU',
+    label: 'mean IoU',
     unit: 'share',
     labels: 'classes',
     output: PLACES,
@@ -78,7 +78,7 @@ export const METRIC_TABLE = {
   },
   cross_entropy: {
     description: 'mean of −log softmax(scores) at the class, in nats per labelled element',
-    label: 'Cross-entropy',
+    label: 'cross-entropy',
     unit: 'nats',
     labels: 'classes',
     output: PLACES,
@@ -87,7 +87,7 @@ export const METRIC_TABLE = {
   },
   perplexity: {
     description: 'exp of the cross-entropy: among how many classes the model still wavers',
-    label: 'Perplexity',
+    label: 'perplexity',
     unit: '',
     labels: 'classes',
     output: PLACES,
@@ -105,7 +105,7 @@ export const METRIC_TABLE = {
   },
   auroc: {
     description: 'how often a sample of class 1 has a greater score than one of class 0',
-    label: 'Area under the ROC curve',
+    label: 'area under the ROC curve',
     unit: 'share',
     labels: 'binary',
     output: POSITIVES,
@@ -114,7 +114,7 @@ export const METRIC_TABLE = {
   },
   mse: {
     description: 'mean squared error',
-    label: 'Mean squared error',
+    label: 'mean squared error',
     unit: '',
     labels: 'targets',
     output: TARGETS,
@@ -123,7 +123,7 @@ export const METRIC_TABLE = {
   },
   mae: {
     description: 'mean absolute error',
-    label: 'Mean absolute error',
+    label: 'mean absolute error',
     unit: '',
     labels: 'targets',
     output: TARGETS,
@@ -133,7 +133,7 @@ export const METRIC_TABLE = {
   fidelity: {
     description:
       'agreement with the original, without labels: share of equal classes, else cosine of the outputs',
-    label: 'Likeness to the original',
+    label: 'likeness to the original',
     unit: 'share',
     labels: 'none',
     output: { shape: 'any' },

@@ -1,10 +1,10 @@
 // Does the data of a request fit its model? Answered from what the inspections recorded.
-import { type DatasetDescription, matchDataset, requireClassLabels } from '@pare/datasets'
+import { type DatasetDescription, matchDataset } from '@pare/datasets'
 import { CodedError } from '@pare/errors'
-import type { DatasetRole, Metric, RequestFault } from '@pare/recipe'
+import type { DatasetRole, RequestFault } from '@pare/recipe'
 import { DATA_TYPES, type DataType } from '@pare/tensor'
 
-import type { ModelDescription, ValueSummary } from './model-description.js'
+import type { ModelDescription } from './model-description.js'
 
 export interface KnownModel {
   /** Hash of the canonical file. */
@@ -29,19 +29,6 @@ export function checkDatasetFits(
     dataType: parseDataType(input.data_type),
   }))
   pointingAt(`#/datasets/${role}`, () => matchDataset(dataset.description, inputs))
-}
-
-/** @throws dataset_labels_missing, dataset_labels_not_classes, dataset_labels_out_of_range */
-export function checkClassLabels(
-  dataset: KnownDataset,
-  output: ValueSummary,
-  metric: Metric,
-): void {
-  if (metric !== 'top1' && metric !== 'top5') return
-  const classes = output.shape?.[1]
-  pointingAt('#/evaluation/metric', () => {
-    requireClassLabels(dataset.description, typeof classes === 'number' ? classes : undefined)
-  })
 }
 
 function parseDataType(text: string): DataType {

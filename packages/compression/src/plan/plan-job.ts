@@ -8,7 +8,6 @@ import {
   type JobPlan,
   type JobRequest,
   type JsonObject,
-  type Metric,
   type PlannedInput,
   type PlannedStage,
   type StepOf,
@@ -18,7 +17,13 @@ import { ENGINE_VERSION } from '../engine-version.js'
 import type { StageKind } from '../stages/stage-table.js'
 import { checkDatasetFits, type KnownDataset, type KnownModel } from './check-datasets.js'
 import { checkStep } from './check-steps.js'
-import { chooseMetric } from './choose-metric.js'
+import {
+  chooseMetric,
+  judgedOutput,
+  judgedOutputs,
+  type MetricChoice,
+  reportedMetric,
+} from './choose-metric.js'
 import { refuse } from './refuse.js'
 
 /** The ready model and datasets that a request names. */
@@ -40,7 +45,7 @@ export function planJob(request: JobRequest, inputs: PlanInputs): JobPlan<StageK
     const dataset = inputs.datasets[role]
     if (dataset !== undefined) checkDatasetFits(role, dataset, inputs.model)
   }
-  const metric = chooseMetric(request.evaluation, {
+  const choice = chooseMetric(request.evaluation, {
     outputs: inputs.model.description.outputs,
     dataset: inputs.datasets[evaluationRole],
     role: evaluationRole,
@@ -48,7 +53,7 @@ export function planJob(request: JobRequest, inputs: PlanInputs): JobPlan<StageK
   const plan = new PlanBuilder(request, inputs, evaluationRole)
   switch (step.type) {
     case 'quantize_static':
-      plan.quantizeStatic(step, metric)
+      plan.quantizeStatic(step, choice)
       break
     case 'quantize_dynamic':
       plan.quantizeDynamic(step)
@@ -67,7 +72,7 @@ export function planJob(request: JobRequest, inputs: PlanInputs): JobPlan<StageK
     default:
       assertNever(step)
   }
-  plan.evaluateAndReport(metric)
+  plan.evaluateAndReport(choice)
   return {
     stages: plan.stages,
     artifacts: [
@@ -145,7 +150,7 @@ class PlanBuilder {
     ])
   }
 
-  quantizeStatic(step: StepOf<'quantize_static'>, metric: Metric): void {
+  quantizeStatic(step: StepOf<'quantize_static'>, choice: MetricChoice): void {
     const { type, ...options } = step
     const { method, samples, stop_below_drift } = step.calibration
     // Methods that read the same statistics share the stage.
@@ -156,7 +161,7 @@ class PlanBuilder {
       // Compared with the calibration data.
       ...this.#validation(),
     ])
-    const judging = this.#judging(metric)
+    const judging = this.#judging(choice)
     this.#add(type, { ...options, isa: this.#request.target.isa, ...judging.params }, [
       ...this.#prepared('model', 'shapes', 'batch'),
       { role: 'statistics', from: { stage: 'calibrate', role: 'statistics' } },
@@ -186,16 +191,15 @@ class PlanBuilder {
     this.resultStage = type
   }
 
-  evaluateAndReport(metric: Metric): void {
+  evaluateAndReport(choice: MetricChoice): void {
     const data = this.#dataset('data', this.#evaluationRole)
-    const judged = this.#judged(metric)
-    this.#add('evaluate', judged, [
+    this.#add('evaluate', judgedOutputs(choice, this.#request.target), [
       this.#original('original'),
       { role: 'prepared', from: { stage: 'prepare', role: 'model' } },
       { role: 'result', from: { stage: this.resultStage, role: 'model' } },
       data,
     ])
-    this.#add('report', this.#reported(metric), [
+    this.#add('report', this.#reported(choice), [
       this.#original('original'),
       { role: 'result', from: { stage: this.resultStage, role: 'model' } },
       { role: 'preparation', from: { stage: 'prepare', role: 'decisions' } },
@@ -207,16 +211,15 @@ class PlanBuilder {
   }
 
   /** The request with its defaults: the report says how to repeat the job. */
-  #reported(metric: Metric): JsonObject {
-    const { target, constraints, recipe, evaluation } = this.#request
-    const { output } = evaluation
+  #reported(choice: MetricChoice): JsonObject {
+    const { target, constraints, recipe } = this.#request
     const datasets = DATASET_ROLES.flatMap((role) => {
       const dataset = this.#inputs.datasets[role]
       return dataset === undefined ? [] : [[role, dataset.sha256] as const]
     })
     return {
-      ...{ metric, constraints, target },
-      ...(output === undefined ? {} : { output }),
+      ...{ constraints, target },
+      ...reportedMetric(choice),
       recipe,
       datasets: Object.fromEntries(datasets),
     }
@@ -234,26 +237,12 @@ class PlanBuilder {
     return isThere ? [this.#dataset('validation', 'validation')] : []
   }
 
-  /** What is judged, and how: alike wherever the job judges. */
-  #judged(metric: Metric): JsonObject {
-    const { evaluation, target } = this.#request
-    const { output } = evaluation
-    const labels = this.#inputs.datasets[this.#evaluationRole]?.description.labels?.name
-    return {
-      metric,
-      ...(output === undefined ? {} : { output }),
-      ...(labels === undefined ? {} : { labels }),
-      device: target.device,
-      threads: target.threads,
-    }
-  }
-
   /** With a limit to the drop the step itself judges, to leave layers float until it holds. */
-  #judging(metric: Metric): { params: JsonObject; inputs: readonly PlannedInput[] } {
+  #judging(choice: MetricChoice): { params: JsonObject; inputs: readonly PlannedInput[] } {
     const { max_drop } = this.#request.constraints
     if (max_drop === undefined) return { params: {}, inputs: [] }
     return {
-      params: { judging: { ...this.#judged(metric), max_drop } },
+      params: { judging: { ...judgedOutput(choice, this.#request.target), max_drop } },
       inputs: [this.#original('original'), this.#dataset('data', this.#evaluationRole)],
     }
   }

@@ -52,6 +52,7 @@ export function buildReport(input: ReportInput): Report {
     recipe: params.recipe,
     target: params.target,
     evaluation: measured,
+    ...(params.metric_reason === undefined ? {} : { metric_reason: params.metric_reason }),
     layers: rows,
     op_types,
     ...(tried.length === 0 ? {} : { tried }),

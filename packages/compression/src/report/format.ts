@@ -1,5 +1,6 @@
 // Figures as people read them, with their units.
 import type { Interval } from '@pare/evaluation'
+import { METRIC_TABLE, type MetricFacts } from '@pare/recipe'
 
 /** A true minus, which stands as wide as a plus. */
 const MINUS = '−'
@@ -54,4 +55,30 @@ export function short(value: number): string {
 
 export function interval({ low, high }: Interval, format: (value: number) => string): string {
   return `${format(low)} to ${format(high)}`
+}
+
+/** The words of a metric; a name that is none stands for itself. */
+export function metricWords(name: string): Pick<MetricFacts, 'label' | 'unit' | 'better' | 'drop'> {
+  const rows: Readonly<Record<string, MetricFacts | undefined>> = METRIC_TABLE
+  return rows[name] ?? { label: name, unit: '', better: 'higher', drop: 'difference' }
+}
+
+/** A figure of a metric: shares in percent, all others as numbers with their unit. */
+export function metricValue(metric: string, value: number): string {
+  const { unit } = metricWords(metric)
+  // What is not finite comes as null out of JSON.
+  if (!Number.isFinite(value)) return 'not finite'
+  if (unit === 'share') return percent(value)
+  return `${value.toPrecision(4)}${unit === '' ? '' : ` ${unit}`}`
+}
+
+/** A drop as the change of its metric: points of a share, percent of an error. */
+export function metricChange(metric: string, drop: number, digits = 2): string {
+  const { better, drop: kind } = metricWords(metric)
+  const change = better === 'higher' ? -drop : drop
+  return `${signed(change * 100, digits)} ${kind === 'difference' ? 'points' : '%'}`
+}
+
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }

@@ -185,7 +185,15 @@ describe('the page', () => {
         profile: null,
         layers: [],
         metrics: {
-          mse: { original: 0, result: 0.5, interval: { low: 0.1, high: 0.9 }, p_value: 0.03 },
+          mse: {
+            original: { value: 0, interval: null },
+            result: { value: 0.5, interval: null },
+            difference: { low: 0.1, high: 0.9 },
+            drop: null,
+            drop_interval: null,
+            p_value: 0.03,
+            test: 'paired_t',
+          },
         },
         primary: {
           ...evaluation.primary,

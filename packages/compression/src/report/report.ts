@@ -15,6 +15,8 @@ export interface Report {
   readonly recipe: Recipe
   readonly target: JobRequest['target']
   readonly evaluation: Omit<EvaluationResult, 'op_types'>
+  /** Why no metric judges by labels, where nobody asked for that. */
+  readonly metric_reason?: string
   /** One row per node that could have been changed: what was decided, and why. */
   readonly layers: readonly LayerRow[]
   /** Size and time by type of operator, what costs most first. */

@@ -30,7 +30,8 @@ export function reproduce({ params, seed, inputs, environment }: ReproduceInput)
 }
 
 function requestOf(params: StageParams<'report'>, seed: number): JsonObject {
-  const { recipe, constraints, target, metric, output } = params
-  const evaluation = { metric, ...(output === undefined ? {} : { output }) }
+  const { recipe, constraints, target, metric, output, outputs } = params
+  const single = { metric, ...(output === undefined ? {} : { output }) }
+  const evaluation = outputs === undefined ? single : { outputs }
   return toJsonObject({ recipe, constraints, target, evaluation, seed })
 }

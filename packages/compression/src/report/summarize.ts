@@ -1,7 +1,16 @@
 // Turns measurements into the lines that people read. Wording only: no figure is made here.
-import type { EvaluationResult, ModelMeasurements } from '@pare/evaluation'
+import type { EvaluationResult, Metrics, ModelMeasurements } from '@pare/evaluation'
+import { METRICS } from '@pare/recipe'
 
-import { bytes, count, milliseconds, percent, signed } from './format.js'
+import {
+  bytes,
+  count,
+  metricChange,
+  metricValue,
+  metricWords,
+  milliseconds,
+  percent,
+} from './format.js'
 import type { ConstraintCheck, Summary, SummaryRow, SummaryWarning } from './report.js'
 
 export function summarize(
@@ -18,37 +27,34 @@ export function summarize(
   }
 }
 
-function qualityRows({ metrics, fidelity, primary }: EvaluationResult): SummaryRow[] {
-  const rows: SummaryRow[] = []
-  for (const name of ['top1', 'top5'] as const) {
-    const metric = metrics[name]
-    if (metric === undefined) continue
-    const change = metric.result.value - metric.original.value
-    rows.push({
-      label: `accuracy ${name}`,
-      original: percent(metric.original.value),
-      result: percent(metric.result.value),
-      change: `${signed(change * 100, 2)} points (p = ${metric.p_value.toFixed(2)})`,
-    })
-  }
-  if (metrics.mse !== undefined) {
-    const { original, result } = metrics.mse
-    rows.push({
-      label: 'mean squared error',
-      original: original.toPrecision(4),
-      result: result.toPrecision(4),
-      change: primary.drop === null ? '' : `${signed(primary.drop * 100, 2)} %`,
-    })
-  }
+function qualityRows({ metrics, fidelity, also_judged }: EvaluationResult): SummaryRow[] {
+  const others = also_judged.flatMap(({ primary, metrics: found }) =>
+    metricRows(found, ` of ${primary.output}`),
+  )
   const agreement = fidelity.agreement === null ? '' : `agreement ${percent(fidelity.agreement)}`
   const sqnr = describeNoise(fidelity)
-  rows.push({
+  const same = {
     label: 'same output',
     original: '',
     result: agreement || sqnr,
     change: agreement && sqnr,
+  }
+  return [...metricRows(metrics, ''), ...others, same]
+}
+
+function metricRows(metrics: Metrics, where: string): SummaryRow[] {
+  return METRICS.flatMap((name) => {
+    const found = metrics[name]
+    if (found === undefined) return []
+    const { original, result, drop, p_value: p } = found
+    const change = drop === null ? '' : metricChange(name, drop)
+    return {
+      label: `${metricWords(name).label}${where}`,
+      original: metricValue(name, original.value),
+      result: metricValue(name, result.value),
+      change: change === '' || p === null ? change : `${change} (p = ${p.toFixed(2)})`,
+    }
   })
-  return rows
 }
 
 function describeNoise({ sqnr_db: sqnr, identical }: EvaluationResult['fidelity']): string {
@@ -134,7 +140,7 @@ function losses({ ratios, latency, primary }: EvaluationResult): SummaryWarning[
   const interval = primary.drop_interval
   // Of agreement anything below all is a loss; how much is tolerable is the constraint's affair.
   if (interval !== null && interval.low > 0 && primary.name !== 'fidelity') {
-    const changed = primary.name === 'mse' ? 'grew' : 'fell'
+    const changed = metricWords(primary.name).better === 'lower' ? 'grew' : 'fell'
     const message = `${primary.name} ${changed} by ${percent(primary.drop ?? 0)}, more than chance explains`
     warnings.push({ code: 'less_accurate', message })
   }
@@ -162,9 +168,10 @@ function ending(
 }
 
 function describeLoss({ name, drop }: EvaluationResult['primary']): string {
+  const { label, drop: kind } = metricWords(name)
   if (drop === null) return `with an error in ${name} where it had none`
-  const amount = `${Math.abs(drop * 100).toFixed(2)} ${name === 'mse' ? '%' : 'points'}`
   if (drop === 0) return `with the same ${name}`
-  if (name === 'mse') return `with ${drop > 0 ? 'a larger' : 'a smaller'} error by ${amount}`
-  return drop > 0 ? `with ${amount} less ${name}` : `with ${amount} more ${name}`
+  const amount = Math.abs(drop * 100).toFixed(2)
+  if (kind === 'growth') return `with a ${drop > 0 ? 'larger' : 'smaller'} ${label} by ${amount} %`
+  return `with ${amount} points ${drop > 0 ? 'less' : 'more'} ${name}`
 }

@@ -14,7 +14,7 @@ import { traceRuns } from './trace-runs.js'
  * EvaluationResult.
  */
 export const run: StageFunction<'evaluate'> = async (context) => {
-  const { metric, output, labels, device, threads } = context.params
+  const { metric, output, labels, also = [], device, threads } = context.params
   const { dataset, close } = await openStageData(context, 'data', { labels })
   try {
     const original = await readStoredModel(context, 'original')
@@ -28,6 +28,7 @@ export const run: StageFunction<'evaluate'> = async (context) => {
       dataset,
       metric,
       ...(output === undefined ? {} : { output }),
+      also,
       target: { device, threads },
       layers: { prepared },
       trace: traceRuns(context),

@@ -14,7 +14,7 @@ import { hasInput, inputOf, readJson, writeJson, writeOutput } from './stage-fil
  *
  * Inputs `original`, `result`, `preparation`, `decisions`, `evaluation`, `data`, and where there are
  * any `statistics` and `data_quality`; params `recipe`, `constraints`, `target`, `metric`, `output`,
- * `datasets` (their hashes by role). Outputs `report`, and `page`, the same for people to read; fails
+ * `outputs`, `metric_reason`, `datasets` (their hashes by role). Outputs `report`, and `page`, the same for people to read; fails
  * the job with `constraint_unmet`, keeping the result, when a constraint does not hold.
  */
 export const run: StageFunction<'report'> = async (context) => {

@@ -7,7 +7,7 @@ import type { StatisticsKind } from '@pare/calibration'
 import type {
   DatasetRole,
   JobRequest,
-  Metric,
+  MetricName,
   Recipe,
   StepOf,
   StepType,
@@ -18,13 +18,20 @@ import type { RunsStage, StageSpec } from './stage.js'
 
 /** How a job judges: alike in every stage that does, so that all come to the same figure. */
 export type Judged = {
-  readonly metric: Metric
+  readonly metric: MetricName
   /** Output to judge; absent: the first. */
   readonly output?: string
   /** Name of the labels array. */
   readonly labels?: string
   readonly device: 'cpu' | 'cuda'
   readonly threads: number
+}
+
+/** An output that is judged and reported, and no constraint looks at. */
+export type JudgedBeside = {
+  readonly output: string
+  readonly metric: MetricName
+  readonly labels?: string
 }
 
 export type Judging = Judged & { readonly max_drop: number }
@@ -49,7 +56,7 @@ export const STAGE_TABLE = {
     usesDevice: false,
     module: () => import('./convert-float16.js'),
   }),
-  evaluate: stage<Judged>()({
+  evaluate: stage<Judged & { readonly also?: readonly JudgedBeside[] }>()({
     inputs: { original: 'one', prepared: 'one', result: 'one', data: 'one' },
     outputs: ['evaluation'],
     usesDevice: true,
@@ -104,8 +111,12 @@ export const STAGE_TABLE = {
     module: () => import('./quantize-weights.js'),
   }),
   report: stage<{
-    readonly metric: Metric
+    readonly metric: MetricName
     readonly output?: string
+    /** Where several are judged: all, the one that constraints look at first. */
+    readonly outputs?: readonly JudgedBeside[]
+    /** Why no metric judges by labels. */
+    readonly metric_reason?: string
     readonly constraints: JobRequest['constraints']
     readonly target: JobRequest['target']
     readonly recipe: Recipe

@@ -3,9 +3,9 @@ import type { RuntimeTensor } from '@pare/tensor'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { type AccuracyCounts, countAccuracy, mergePairs } from './accuracy.js'
 import { compareTensors, finishFidelity, mergeFidelity, NO_FIDELITY } from './fidelity.js'
-import { mergePairedErrors, pairErrors } from './squared-error.js'
+import { countMetrics, mergeMetrics, type MetricSums } from './metric-table.js'
+import { batchOf, int64 as integers, judgeBatches, type TestBatch } from './testing.js'
 
 function floats(rows: readonly (readonly number[])[]): RuntimeTensor {
   const dims = [rows.length, rows[0]?.length ?? 0]
@@ -13,7 +13,7 @@ function floats(rows: readonly (readonly number[])[]): RuntimeTensor {
 }
 
 function int64(values: readonly number[]): RuntimeTensor {
-  return { dataType: 'int64', dims: [values.length], data: BigInt64Array.from(values, BigInt) }
+  return integers([values.length], values)
 }
 
 const CLASSES = 7
@@ -28,15 +28,18 @@ function topK(scores: readonly number[], k: number): readonly number[] {
   return order.slice(0, k).map(({ index }) => index)
 }
 
-function count(part: readonly { x: number[]; y: number[]; label: number }[]): AccuracyCounts {
-  const outputs = {
-    original: floats(part.map(({ x }) => x)),
-    result: floats(part.map(({ y }) => y)),
-  }
-  return countAccuracy('scores', outputs, int64(part.map(({ label }) => label)))
+function count(part: readonly { x: number[]; y: number[]; label: number }[]): MetricSums {
+  const original = floats(part.map(({ x }) => x))
+  const result = floats(part.map(({ y }) => y))
+  const labels = int64(part.map(({ label }) => label))
+  return countMetrics('top1', batchOf({ original, result, labels }))
 }
 
-describe('countAccuracy', () => {
+function countTop1(original: RuntimeTensor, result: RuntimeTensor, labels: RuntimeTensor) {
+  return countMetrics('top1', batchOf({ original, result, labels })).top1
+}
+
+describe('top1 and top5', () => {
   it('counts what sorting the scores gives, ties to the lower index', () => {
     fc.assert(
       fc.property(samples, (all) => {
@@ -64,15 +67,15 @@ describe('countAccuracy', () => {
     fc.assert(
       fc.property(samples, (all) => {
         const [head, tail] = [count(all.slice(0, 1)), count(all.slice(1))]
-        expect(mergePairs(head.top1, tail.top1)).toEqual(count(all).top1)
-        expect(mergePairs(head.top5, tail.top5)).toEqual(count(all).top5)
+        expect(mergeMetrics(head, tail).top1).toEqual(count(all).top1)
+        expect(mergeMetrics(head, tail).top5).toEqual(count(all).top5)
       }),
     )
   })
 
   it('takes a row with NaN for wrong, in every place', () => {
-    const outputs = { original: floats([[0, 2, 1]]), result: floats([[NaN, 2, 1]]) }
-    expect(countAccuracy('scores', outputs, int64([1])).top1.onlyOriginalRight).toBe(1)
+    const [original, result] = [floats([[0, 2, 1]]), floats([[NaN, 2, 1]])]
+    expect(countTop1(original, result, int64([1]))?.onlyOriginalRight).toBe(1)
   })
 
   it('accepts scores with trailing sizes of one', () => {
@@ -83,7 +86,7 @@ describe('countAccuracy', () => {
       ]),
       dims: [2, 2, 1, 1],
     }
-    expect(countAccuracy('s', { original: scores, result: scores }, int64([1, 0])).top1).toEqual({
+    expect(countTop1(scores, scores, int64([1, 0]))).toEqual({
       bothRight: 2,
       onlyOriginalRight: 0,
       onlyResultRight: 0,
@@ -100,7 +103,7 @@ describe('countAccuracy', () => {
     ['too few classes', floats([[1, 2]]), int64([2])],
     ['negative labels', floats([[1, 2]]), int64([-1])],
   ])('refuses %s', (_, scores, labels) => {
-    expect(() => countAccuracy('s', { original: scores, result: scores }, labels)).toThrow(
+    expect(() => countTop1(scores, scores, labels)).toThrow(
       expect.objectContaining({ code: 'outputs_not_scores' }),
     )
   })
@@ -178,41 +181,44 @@ describe('compareTensors', () => {
   })
 })
 
-describe('pairErrors', () => {
+describe('mse and mae', () => {
+  const batch = (original: number[][], result: number[][], labels: number[][]): TestBatch => ({
+    original: floats(original),
+    result: floats(result),
+    labels: floats(labels),
+  })
+
   it('adds up to the mean of the squares, and of the differences of samples', () => {
-    const batch = (original: number[][], result: number[][], labels: number[][]) =>
-      pairErrors(
-        'y',
-        { original: floats(original), result: floats(result) },
-        { labels: floats(labels), samples: original.length },
-      )
     const first = batch([[1, 2]], [[3, 2]], [[3, 2]])
     const ones = [
       [1, 1],
       [1, 1],
     ]
-    const second = batch(
-      [
-        [0, 0],
-        [0, 1],
-      ],
-      ones,
-      ones,
-    )
-    const { original, result, differences } = mergePairedErrors(first, second)
-    expect(original.sum / original.elements).toBe((4 + 0 + 1 + 1 + 1 + 0) / 6)
-    expect(result).toEqual({ sum: 0, elements: 6 })
-    expect(differences).toEqual({ samples: 3, sum: -(2 + 1 + 0.5), squares: 4 + 1 + 0.25 })
+    const zeros = [
+      [0, 0],
+      [0, 1],
+    ]
+    const second = batch(zeros, ones, ones)
+    const found = judgeBatches('mse', [first, second])
+    expect(found?.original.value).toBe((4 + 0 + 1 + 1 + 1 + 0) / 6)
+    expect(found?.result.value).toBe(0)
+    // Differences of the samples' means: −2, −1 and −½; t = 4.3027 with two degrees of freedom.
+    const mean = -3.5 / 3
+    const half = 4.3027 * Math.sqrt((4 + 1 + 0.25 - 3 * mean ** 2) / 2 / 3)
+    expect(found?.difference?.low).toBeCloseTo(mean - half, 10)
+    expect(found?.difference?.high).toBeCloseTo(mean + half, 10)
+    expect(judgeBatches('mae', [first, second])?.original.value).toBe((2 + 0 + 1 + 1 + 1 + 0) / 6)
   })
 
   it('takes a column for a list, and refuses other shapes', () => {
     const column = floats([[1], [2], [3]])
-    const same = { original: column, result: column }
-    const labels = int64([1, 2, 4])
-    expect(pairErrors('y', same, { labels, samples: 3 }).original.sum).toBe(1)
-    const wide = { original: floats([[1, 2, 3]]), result: floats([[1, 2, 3]]) }
-    expect(() => pairErrors('y', wide, { labels: floats([[1, 2]]), samples: 1 })).toThrow(
-      expect.objectContaining({ code: 'outputs_not_targets' }),
-    )
+    const found = judgeBatches('mse', [{ original: column, labels: int64([1, 2, 4]) }])
+    expect(found?.original.value).toBe(1 / 3)
+    const wide = { original: floats([[1, 2, 3]]), labels: floats([[1, 2]]) }
+    for (const metric of ['mse', 'mae'] as const) {
+      expect(() => judgeBatches(metric, [wide])).toThrow(
+        expect.objectContaining({ code: 'outputs_not_targets' }),
+      )
+    }
   })
 })

@@ -1,10 +1,8 @@
 // The body of `POST /v1/jobs`, every member with its limits, default and meaning.
 import type { IdSpec, ParameterTable } from '../language/parameter.js'
+import { METRIC_TABLE, type MetricName, METRICS } from '../metric-table.js'
 import { STEP_TABLE } from '../steps/step-table.js'
 import { DEVICES, TARGET_ISAS } from '../target.js'
-
-export const METRICS = ['top1', 'top5', 'mse', 'fidelity'] as const
-export type Metric = (typeof METRICS)[number]
 
 export const PRIORITIES = ['low', 'normal', 'high'] as const
 export type Priority = (typeof PRIORITIES)[number]
@@ -25,14 +23,29 @@ const datasets = {
   validation: dataset('What results are judged on; left out: the calibration data.'),
 } as const satisfies Record<DatasetRole, IdSpec>
 
-const evaluation = {
-  metric: {
-    type: 'choice',
-    choices: METRICS,
+const metricWords = METRICS.map((name) => `${name}: ${METRIC_TABLE[name].description}`)
+
+const metric = {
+  type: 'choice',
+  choices: METRICS,
+  optional: true,
+  description: `What is measured; left out: top1 where the data has a class per sample, accuracy where it has one per position or pixel, auroc where there are two classes and one score, else fidelity. ${metricWords.join('; ')}.`,
+} as const
+
+const judgedOutput = {
+  output: { type: 'string', minLength: 1, maxLength: 256, description: 'Output of the model.' },
+  metric,
+  labels: {
+    type: 'string',
+    minLength: 1,
+    maxLength: 256,
     optional: true,
-    description:
-      'What is measured; left out: top1 where the data has integer labels and the output is scores, else fidelity.',
+    description: 'Array of the dataset with its labels; left out: the labels of the dataset.',
   },
+} as const satisfies ParameterTable
+
+const evaluation = {
+  metric,
   output: {
     type: 'string',
     minLength: 1,
@@ -40,7 +53,20 @@ const evaluation = {
     optional: true,
     description: 'Output of the model to judge; left out: the first.',
   },
+  outputs: {
+    type: 'list',
+    maxItems: 32,
+    optional: true,
+    parameters: judgedOutput,
+    description:
+      'Several outputs to judge, each with a metric of its own, instead of metric. Constraints look at the one that output names, else at the first; the others are reported.',
+  },
 } as const satisfies ParameterTable
+
+/** Metrics whose loss is of this kind. */
+function metricsLosing(kind: 'difference' | 'growth'): string {
+  return METRICS.filter((name: MetricName) => METRIC_TABLE[name].drop === kind).join(', ')
+}
 
 const constraints = {
   max_drop: {
@@ -48,8 +74,7 @@ const constraints = {
     minimum: 0,
     maximum: 1,
     optional: true,
-    description:
-      'Largest accepted loss: of accuracy as a fraction (0.01 is one point), of agreement with the original for fidelity, relative growth of an error.',
+    description: `Largest accepted loss: of ${metricsLosing('difference')} as a fraction, 0.01 being one point; of ${metricsLosing('growth')} the growth relative to the original's.`,
   },
 } as const satisfies ParameterTable
 

@@ -1,7 +1,16 @@
 // What became of the accuracy, in words: with its interval, and what chance would say.
-import type { Accuracy, AccuracyComparison, ErrorComparison } from '@pare/evaluation'
+import type { Figure, MetricComparison, Metrics, PairedTest } from '@pare/evaluation'
+import { type MetricName, METRICS } from '@pare/recipe'
 
-import { count, interval, percent, signed } from '../../format.js'
+import {
+  capital,
+  count,
+  interval,
+  metricChange,
+  metricValue,
+  metricWords,
+  percent,
+} from '../../format.js'
 import type { Report } from '../../report.js'
 import { intervals, scaleOf } from '../charts/intervals.js'
 import { html, type Markup } from '../markup.js'
@@ -11,52 +20,85 @@ export const accuracy: Section = {
   id: 'accuracy',
   title: 'Accuracy',
   render: (report) => {
-    const { evaluation } = report
-    const { metrics, samples, primary } = evaluation
-    const main = metrics.top1 ?? metrics.top5
+    const { metrics, samples, primary, also_judged } = report.evaluation
+    const [first, ...others] = METRICS.flatMap((name) => {
+      const found = metrics[name]
+      return found === undefined ? [] : [{ name, found }]
+    }).toSorted((a, b) => Number(b.name === primary.name) - Number(a.name === primary.name))
     return html`<p class="note">
         Both models ran on the same ${plural(samples, 'sample')}, in fresh sessions; the file that
         is delivered was judged, not a simulation of it.
       </p>
-      ${main === undefined ? '' : classes(main, metrics.top1 === undefined ? 'top 5' : 'top 1')}
-      ${metrics.mse === undefined ? '' : errors(metrics.mse, samples)}
-      ${primary.name === 'fidelity' && main === undefined ? agreement(evaluation) : ''}
-      ${dropChart(report) ?? ''}${outputs(evaluation)}`
+      ${first === undefined ? agreement(report) : inFull(first.name, first.found)}
+      ${dropChart(report) ?? ''}${others.map(({ name, found }) => inBrief(name, found))}
+      ${also_judged.map(otherOutput)}${outputs(report.evaluation)}`
   },
 }
 
-function classes(comparison: AccuracyComparison, name: string): Markup {
-  const { original, result, only_original_right: lost, only_result_right: gained } = comparison
-  const differing = lost + gained
-  return html`<p>
-      The original is right on ${right(original)}, the result on ${right(result)} (${name}). They
-      differ on ${plural(differing, 'sample')}: ${count(lost)} only the original has right,
-      ${count(gained)} only the result. ${verdictOf(comparison)}
-    </p>
-    ${accuracyChart(comparison)}`
+function inFull(name: MetricName, found: MetricComparison): Markup {
+  const said = found.test === 'mcnemar' ? counted(name, found) : measured(name, found)
+  return html`${said}${note(found)}${modelsChart(name, found)}`
 }
 
-function right({ correct, total, value }: Accuracy): Markup {
+function counted(name: MetricName, found: MetricComparison): Markup {
+  const { original, result, only_original_right: lost = 0, only_result_right: gained = 0 } = found
+  return html`<p>
+    The original is right on ${right(original)}, the result on ${right(result)}
+    (${metricWords(name).label}). They differ on ${plural(lost + gained, 'sample')}: ${count(lost)}
+    only the original has right, ${count(gained)} only the result.
+    ${lost + gained === 0 ? 'There is nothing to tell them apart.' : verdict(found)}
+  </p>`
+}
+
+function right({ correct = 0, total = 0, value }: Figure): Markup {
   return html`${count(correct)} of ${count(total)} (<strong>${percent(value)}</strong>)`
 }
 
-function verdictOf({ p_value: p, only_original_right, only_result_right }: AccuracyComparison) {
-  if (only_original_right + only_result_right === 0) return 'There is nothing to tell them apart.'
-  const meaning =
-    p < 0.05
-      ? 'so uneven a split would be rare were both equally good: the difference is real'
-      : 'so uneven a split is what chance gives two equally good models: no difference is shown'
-  return `McNemar’s exact paired test gives p = ${p.toFixed(p < 0.01 ? 4 : 2)}: ${meaning}.`
+function measured(name: MetricName, found: MetricComparison): Markup {
+  const { original, result } = found
+  const total = original.total === undefined ? '' : ` over ${count(original.total)} labels`
+  return html`<p>
+    ${capital(metricWords(name).label)}${total} is
+    <strong>${metricValue(name, original.value)}</strong> of the original and
+    <strong>${metricValue(name, result.value)}</strong> of the result. ${verdict(found)}
+  </p>`
 }
 
-function accuracyChart({ original, result }: AccuracyComparison): Markup {
-  const format = (value: number) => percent(value, 1)
-  const row = (label: string, one: Accuracy, kind: 'before' | 'after') => ({
+const TESTS: Readonly<Record<PairedTest, string>> = {
+  mcnemar: 'McNemar’s exact paired test',
+  paired_t: 'The paired t-test over samples',
+  delta: 'The paired test over samples (delta method)',
+  delong: 'DeLong’s paired test',
+}
+
+function verdict({ test, p_value: p }: MetricComparison): string {
+  if (test === null || p === null) return ''
+  const meaning =
+    p < 0.05
+      ? 'so great a difference would be rare were both equally good: the change is real'
+      : 'so great a difference is what chance gives two equally good models: no change is shown'
+  return `${TESTS[test]} gives p = ${p.toFixed(p < 0.01 ? 4 : 2)}: ${meaning}.`
+}
+
+function note({ note: text, details = {} }: MetricComparison): Markup {
+  const ignored = details['ignored_labels'] ?? 0
+  const said = [
+    text === undefined ? '' : `${capital(text)}.`,
+    ignored === 0 ? '' : `${count(ignored)} labels are marked as not to count.`,
+  ]
+  const shown = said.filter((part) => part !== '')
+  return shown.length === 0 ? html`` : html`<p class="note">${shown.join(' ')}</p>`
+}
+
+function modelsChart(name: MetricName, { original, result, test }: MetricComparison): Markup {
+  if (original.interval === null || result.interval === null) return html``
+  const format = (value: number) => metricValue(name, value)
+  const row = (label: string, { value, interval: range }: Figure, kind: 'before' | 'after') => ({
     label,
-    title: `${label}: ${percent(one.value)}, 95 % interval ${interval(one.interval, (v) => percent(v))}`,
-    value: percent(one.value),
-    at: one.value,
-    interval: one.interval,
+    title: `${label}: ${format(value)}, 95 % interval ${interval(range!, format)}`,
+    value: format(value),
+    at: value,
+    interval: range!,
     kind,
   })
   return html`${intervals({
@@ -65,23 +107,23 @@ function accuracyChart({ original, result }: AccuracyComparison): Markup {
       format,
     })}
     <p class="note">
-      Lines are 95 % intervals (Wilson) of each model alone. Both saw the same samples, so their
-      difference is known more exactly than either:
+      Lines are 95 % intervals (${test === 'mcnemar' ? 'Wilson' : 'samples taken as independent'})
+      of each model alone. Both saw the same samples, so their difference is known more exactly than
+      either:
     </p>`
 }
 
 function dropChart({ evaluation }: Report): Markup | null {
   const { drop, drop_interval: range, name } = evaluation.primary
   if (drop === null || range === null || name === 'fidelity') return null
-  const unit = name === 'mse' ? '%' : 'points'
-  const change = { low: -range.high, high: -range.low }
-  const shown = name === 'mse' ? range : change
-  const at = name === 'mse' ? drop : -drop
-  const format = (value: number) => `${signed(value * 100, 2)} ${unit}`
+  const isLoss = metricWords(name).better === 'higher'
+  const format = (value: number) => metricChange(name, isLoss ? -value : value)
+  const shown = isLoss ? { low: -range.high, high: -range.low } : range
+  const at = isLoss ? -drop : drop
   return html`${intervals({
       rows: [
         {
-          label: name === 'mse' ? 'change of the error' : `change of ${name}`,
+          label: `change of ${metricWords(name).label}`,
           title: `${format(at)}, 95 % interval ${interval(shown, format)}`,
           value: format(at),
           at,
@@ -96,25 +138,36 @@ function dropChart({ evaluation }: Report): Markup | null {
     <p>95 % interval of the change: ${interval(shown, format)}.</p>`
 }
 
-function errors(
-  { original, result, p_value: p, interval: range }: ErrorComparison,
-  samples: number,
-) {
-  const change =
-    range === null
-      ? ''
-      : ` Over ${plural(samples, 'sample')} the error per sample changed by ${interval(range, (v) => v.toPrecision(3))} (95 % interval of the paired difference).`
-  const test =
-    p === null
-      ? ''
-      : ` The paired test gives p = ${p.toFixed(p < 0.01 ? 4 : 2)}: ${p < 0.05 ? 'the change is real' : 'no change is shown beyond chance'}.`
+function inBrief(name: MetricName, found: MetricComparison): Markup {
+  const { original, result, drop, p_value: p } = found
+  const change = drop === null ? '' : `, ${metricChange(name, drop)}`
+  const chance = p === null ? '' : ` (p = ${p.toFixed(p < 0.01 ? 4 : 2)})`
   return html`<p>
-    The mean squared error is ${original.toPrecision(4)} of the original and
-    ${result.toPrecision(4)} of the result.${change}${test}
-  </p>`
+      ${capital(metricWords(name).label)}: ${metricValue(name, original.value)} →
+      ${metricValue(name, result.value)}${change}${chance}.
+    </p>
+    ${note(found)}`
 }
 
-function agreement({ primary, fidelity, samples }: Report['evaluation']): Markup {
+function otherOutput({ primary, metrics }: Report['evaluation']['also_judged'][number]): Markup {
+  return html`<h3>Output <code>${primary.output}</code></h3>
+    ${Object.keys(metrics).length === 0 ? likeness(primary) : inEveryMetric(metrics)}`
+}
+
+function inEveryMetric(metrics: Metrics): readonly Markup[] {
+  return METRICS.flatMap((name) => {
+    const found = metrics[name]
+    return found === undefined ? [] : [inBrief(name, found)]
+  })
+}
+
+function likeness({ name, result }: Report['evaluation']['primary']): Markup {
+  return html`<p>${capital(metricWords(name).label)}: ${metricValue(name, result)}.</p>`
+}
+
+function agreement({ evaluation, metric_reason: reason }: Report): Markup {
+  const { primary, fidelity, samples } = evaluation
+  if (primary.name !== 'fidelity') return html``
   const range = primary.drop_interval
   const within =
     range === null
@@ -122,8 +175,8 @@ function agreement({ primary, fidelity, samples }: Report['evaluation']): Markup
       : ` (95 % interval ${interval({ low: 1 - range.high, high: 1 - range.low }, (v) => percent(v))})`
   const what = fidelity.agreement === null ? 'The cosine of their outputs is' : 'They agree on'
   return html`<p>
-    There is no label to judge by: the result is compared with the original, over
-    ${plural(samples, 'sample')}. ${what} ${percent(primary.result)}${within}.
+    ${reason === undefined ? 'The' : `${capital(reason)}: the`} result is compared with the
+    original, over ${plural(samples, 'sample')}. ${what} ${percent(primary.result)}${within}.
   </p>`
 }
 

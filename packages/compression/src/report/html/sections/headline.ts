@@ -1,5 +1,13 @@
 // What a reader sees first: the verdict, four figures, what to be wary of.
-import { bytes, milliseconds, percent, signed } from '../../format.js'
+import {
+  bytes,
+  capital,
+  metricChange,
+  metricValue,
+  metricWords,
+  milliseconds,
+  percent,
+} from '../../format.js'
 import type { Report } from '../../report.js'
 import { type Bar, barsOnly } from '../charts/bars.js'
 import { type Content, html, type Markup } from '../markup.js'
@@ -71,27 +79,14 @@ function tile(title: string, { figure, pair, shares }: TileContent): Markup {
   </div>`
 }
 
-const NAMES: Readonly<Record<string, string>> = {
-  top1: 'Accuracy, top 1',
-  top5: 'Accuracy, top 5',
-  mse: 'Mean squared error',
-  fidelity: 'Likeness to the original',
-}
-
 function qualityTile({ primary }: Report['evaluation']): Markup {
   const { name, original, result, drop } = primary
-  const format = (value: number) => (name === 'mse' ? value.toPrecision(4) : percent(value))
-  const figure =
-    drop === null
-      ? '–'
-      : name === 'mse'
-        ? `${signed(drop * 100, 1)} %`
-        : name === 'fidelity'
-          ? percent(result)
-          : `${signed(-drop * 100, 2)} points`
-  return tile(NAMES[name] ?? name, {
+  // Of likeness the original has all: what is left says more than what is lost.
+  const whole = name === 'fidelity' ? percent(result) : null
+  const figure = whole ?? (drop === null ? '–' : metricChange(name, drop))
+  return tile(capital(metricWords(name).label), {
     figure,
-    pair: [format(original), format(result)],
+    pair: [metricValue(name, original), metricValue(name, result)],
     shares: [Math.max(0, original), Math.max(0, result)],
   })
 }
@@ -101,10 +96,6 @@ export function warnings({ summary }: Report): Markup {
   return html`<ul class="notes">
     ${summary.warnings.map(({ message }) => html`<li>${capital(message)}.</li>`)}
   </ul>`
-}
-
-function capital(message: string): string {
-  return message.charAt(0).toUpperCase() + message.slice(1)
 }
 
 export const figures: Section = {
