@@ -15,5 +15,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     globalSetup: ['tests/setup/build.ts'],
+    setupFiles: ['tests/setup/check-passes.ts'],
   },
 })

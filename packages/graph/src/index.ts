@@ -39,15 +39,9 @@ export type {
   Value,
   ValueType,
 } from './model.js'
-export type { Diagnostic, Pass, PassResult } from './pass.js'
+export type { AsyncPass, Diagnostic, Pass, PassResult } from './pass.js'
 export { defineRewrite, type Miss, miss, type Rewrite, rewritePass } from './rewrite.js'
-export {
-  repeat,
-  type RepeatOptions,
-  runPasses,
-  type RunPassesOptions,
-  sequence,
-} from './run-passes.js'
+export { repeat, type RepeatOptions, runPass, runPasses, sequence } from './run-passes.js'
 export { topologicalOrder } from './topological-order.js'
 export {
   capturedValues,

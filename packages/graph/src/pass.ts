@@ -22,3 +22,9 @@ export interface Pass {
   readonly name: string
   readonly run: (model: Model) => PassResult
 }
+
+/** A pass that runs the model, or a part of it, on the way. */
+export interface AsyncPass {
+  readonly name: string
+  readonly run: (model: Model) => Promise<PassResult>
+}

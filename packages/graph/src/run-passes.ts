@@ -1,55 +1,78 @@
-import { CodedError } from '@pare/errors'
-
-import { checkModel } from './check-model.js'
+// The one way to run passes. A test run sets the mark (tests/setup/check-passes.ts): then the model
+// is checked after each, however deep in the product it runs.
+import { findModelFaults } from './check-model.js'
 import { errors } from './errors.js'
 import type { Model } from './model.js'
-import type { Diagnostic, Pass, PassResult } from './pass.js'
+import type { AsyncPass, Diagnostic, Pass, PassResult } from './pass.js'
 
-export interface RunPassesOptions {
-  /** Check the model before the first and after each pass (tests, debugging). Default false. */
-  readonly check?: boolean
-}
+const CHECKED = Symbol.for('pare.checked_passes')
 
 /**
- * Runs passes in order. With `check`, a pass whose result breaks a rule of `checkModel` throws
- * `pass_broke_model`, which names it and the passes before it.
+ * Runs passes in order, some of which run the model. Where passes are checked, one that makes of a
+ * valid model (`checkModel`) one that is not throws `pass_broke_model`, which names it and those
+ * before it. Invalid models may come in: some passes are there to set nodes in order.
  */
-export function runPasses(
+export async function runPasses(
   model: Model,
-  passes: readonly Pass[],
-  options: RunPassesOptions = {},
-): PassResult {
-  if (options.check === true) checkModel(model)
-  const diagnostics: Diagnostic[] = []
-  const done: string[] = []
-  let current = model
-  let modified = false
-  for (const pass of passes) {
-    const result = pass.run(current)
-    current = result.model
-    modified ||= result.modified
-    diagnostics.push(...result.diagnostics)
-    if (options.check === true) checkAfter(pass.name, done, current)
-    done.push(pass.name)
-  }
-  return { model: current, modified, diagnostics }
+  passes: readonly (Pass | AsyncPass)[],
+): Promise<PassResult> {
+  const run = new PassRun(model)
+  for (const pass of passes) run.add(pass.name, await pass.run(run.model))
+  return run.result()
 }
 
-function checkAfter(pass: string, done: readonly string[], model: Model): void {
-  try {
-    checkModel(model)
-  } catch (error) {
-    if (!(error instanceof CodedError)) throw error
-    throw errors.pass_broke_model(
-      `pass "${pass}" (after ${done.join(', ') || 'none'}) broke the model: ${error.message}`,
-      { cause: error, details: { pass, after: done, ...error.details } },
-    )
+/** The same for one pass, and at once. */
+export function runPass(pass: Pass, model: Model): PassResult {
+  return runInOrder(model, [pass])
+}
+
+function runInOrder(model: Model, passes: readonly Pass[]): PassResult {
+  const run = new PassRun(model)
+  for (const pass of passes) run.add(pass.name, pass.run(run.model))
+  return run.result()
+}
+
+class PassRun {
+  model: Model
+  #isModified = false
+  readonly #diagnostics: Diagnostic[] = []
+  readonly #done: string[] = []
+  readonly #isChecked = CHECKED in globalThis
+  #isValid: boolean
+
+  constructor(model: Model) {
+    this.model = model
+    this.#isValid = this.#isChecked && findModelFaults(model).length === 0
+  }
+
+  add(pass: string, { model, modified, diagnostics }: PassResult): void {
+    this.model = model
+    this.#isModified ||= modified
+    this.#diagnostics.push(...diagnostics)
+    if (this.#isChecked) this.#check(pass)
+    this.#done.push(pass)
+  }
+
+  result(): PassResult {
+    return { model: this.model, modified: this.#isModified, diagnostics: this.#diagnostics }
+  }
+
+  #check(pass: string): void {
+    const [fault] = findModelFaults(this.model)
+    if (fault !== undefined && this.#isValid) {
+      const after = this.#done
+      throw errors.pass_broke_model(
+        `pass "${pass}" (after ${after.join(', ') || 'none'}) broke the model: ${fault.message}`,
+        { details: { pass, after } },
+      )
+    }
+    this.#isValid = fault === undefined
   }
 }
 
 /** Several passes as one, in order. */
 export function sequence(name: string, passes: readonly Pass[]): Pass {
-  return { name, run: (model) => runPasses(model, passes) }
+  return { name, run: (model) => runInOrder(model, passes) }
 }
 
 export interface RepeatOptions {
@@ -61,7 +84,7 @@ export function repeat(name: string, passes: readonly Pass[], options: RepeatOpt
   const run = (model: Model): PassResult => {
     let current: PassResult = { model, modified: false, diagnostics: [] }
     for (let round = 0; round < options.maxRounds; round++) {
-      const next = runPasses(current.model, passes)
+      const next = runInOrder(current.model, passes)
       current = { ...next, modified: current.modified || next.modified }
       if (!next.modified) break
     }

@@ -9,6 +9,7 @@
 // 4. If the runtime cannot run the part, the model stays as it is, with a diagnostic.
 import { coerceError } from '@pare/errors'
 import {
+  type AsyncPass,
   editGraph,
   indexGraph,
   type Model,
@@ -20,7 +21,7 @@ import {
 import { isDeterministic, opFacts } from '@pare/ops'
 import { fromRuntimeTensor, type Tensor } from '@pare/tensor'
 
-import type { AsyncPass, OpenModel, Tensors } from './model-session.js'
+import type { OpenModel, Tensors } from './model-session.js'
 
 export interface FoldConstantsOptions {
   readonly open: OpenModel

@@ -22,7 +22,7 @@ export {
 } from './layer-affine.js'
 export { learnShapes, type LearnShapesOptions, withOutputs } from './learn-shapes.js'
 export { matMulToGemm, type MatMulToGemmOptions } from './matmul-to-gemm.js'
-export type { AsyncPass, ModelSession, OpenModel, Tensors } from './model-session.js'
+export type { ModelSession, OpenModel, Tensors } from './model-session.js'
 export { normalizeGemm } from './normalize-gemm.js'
 export {
   foldingPasses,
@@ -31,8 +31,6 @@ export {
   prepareModel,
   type PrepareOptions,
   QUANTIZABLE_OPSET,
-  runSteps,
-  type StepsResult,
 } from './pipelines.js'
 export { raiseOpset, type RaiseOpsetOptions } from './raise-opset.js'
 export { removeNoOps, type RemoveNoOpsOptions } from './remove-no-ops.js'

@@ -1,5 +1,5 @@
 // How passes run models: they may not know a runtime, so its session is handed in.
-import type { Model, PassResult } from '@pare/graph'
+import type { Model } from '@pare/graph'
 import type { RuntimeTensor } from '@pare/tensor'
 
 export type Tensors = Readonly<Record<string, RuntimeTensor>>
@@ -15,9 +15,3 @@ export interface ModelSession {
  * runtime's reference mode (no optimization) where results become constants of the model.
  */
 export type OpenModel = (model: Model) => Promise<ModelSession>
-
-/** A pass that runs the model, or a part of it, on the way. */
-export interface AsyncPass {
-  readonly name: string
-  readonly run: (model: Model) => Promise<PassResult>
-}

@@ -1,5 +1,12 @@
 // The order in which passes run. Everything that compresses starts from a prepared model.
-import { type Diagnostic, type Model, type Pass, repeat } from '@pare/graph'
+import {
+  type AsyncPass,
+  type Diagnostic,
+  type Model,
+  type Pass,
+  repeat,
+  runPasses,
+} from '@pare/graph'
 
 import { deduplicateInitializers } from './deduplicate-initializers.js'
 import { extractConstants } from './extract-constants.js'
@@ -13,7 +20,7 @@ import { hoistConstants } from './hoist-constants.js'
 import { inlineFunctions } from './inline-functions.js'
 import { learnShapes } from './learn-shapes.js'
 import { matMulToGemm } from './matmul-to-gemm.js'
-import type { AsyncPass, OpenModel, Tensors } from './model-session.js'
+import type { OpenModel, Tensors } from './model-session.js'
 import { normalizeGemm } from './normalize-gemm.js'
 import { raiseOpset } from './raise-opset.js'
 import { removeNoOps } from './remove-no-ops.js'
@@ -56,9 +63,9 @@ const MAX_ROUNDS = 8
  * 6. Clean up, and learn the shapes of values that are new.
  */
 export async function prepareModel(model: Model, options: PrepareOptions): Promise<PreparedModel> {
-  const plain = await runSteps(model, plainPasses(options))
+  const plain = await runPasses(model, plainPasses(options))
   const first = await learnShapes(plain.model, options.open, options.feeds)
-  const folded = await runSteps(plain.model, foldingPasses(options, first))
+  const folded = await runPasses(plain.model, foldingPasses(options, first))
   const shapes = await learnShapes(folded.model, options.open, options.feeds, { known: first })
   return {
     model: folded.model,
@@ -105,27 +112,4 @@ export function foldingPasses(
     deduplicateInitializers(),
     removeUnused(),
   ]
-}
-
-export interface StepsResult {
-  readonly model: Model
-  readonly modified: boolean
-  readonly diagnostics: readonly Diagnostic[]
-}
-
-/** Runs passes in order, some of which run the model. */
-export async function runSteps(
-  model: Model,
-  passes: readonly (Pass | AsyncPass)[],
-): Promise<StepsResult> {
-  const diagnostics: Diagnostic[] = []
-  let current = model
-  let modified = false
-  for (const pass of passes) {
-    const result = await pass.run(current)
-    current = result.model
-    modified ||= result.modified
-    diagnostics.push(...result.diagnostics)
-  }
-  return { model: current, modified, diagnostics }
 }

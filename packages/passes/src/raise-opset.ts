@@ -16,6 +16,7 @@ import {
   onnxOpset,
   type Pass,
   type PassResult,
+  runPass,
   type StaticGraphIndex,
   walkGraphs,
   walkNodes,
@@ -43,7 +44,7 @@ function run(model: Model, version: number, shapes: ValueShapes): PassResult {
   if (from === 0 || from >= version) return { model, modified: false, diagnostics: [] }
   const obstacles = findObstacles(model, from, version)
   if (obstacles.length > 0) return { model, modified: false, diagnostics: obstacles }
-  const start = model.irVersion < 4 ? freezeInitializers().run(model).model : model
+  const start = model.irVersion < 4 ? runPass(freezeInitializers(), model).model : model
   const state: State = {
     shapes,
     names: allNames(start.graph),

@@ -1,3 +1,4 @@
+import { runPass } from '@pare/graph'
 import { raiseOpset } from '@pare/passes'
 import {
   convertFloat16 as convert,
@@ -52,7 +53,8 @@ async function convertInput(
   const { float_type: type } = params
   const shapes = await readShapes(context)
   const prepared = await readModel(context, 'model')
-  const raised = type === 'bfloat16' ? raiseOpset(BFLOAT16_OPSET, { shapes }).run(prepared) : null
+  const raised =
+    type === 'bfloat16' ? runPass(raiseOpset(BFLOAT16_OPSET, { shapes }), prepared) : null
   const converted = convert(raised?.model ?? prepared, {
     type,
     keepIoTypes: params.keep_io_types,

@@ -2,7 +2,7 @@ import { mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { CodedError } from '@pare/errors'
-import { checkModel, type Model, walkGraphs, walkNodes } from '@pare/graph'
+import { checkModel, type Model, runPass, walkGraphs, walkNodes } from '@pare/graph'
 import type { InferenceSession, ValueDescription } from '@pare/inference'
 import { type OpenedUpload, openUpload } from '@pare/onnx/bundle'
 import { sortTopologically } from '@pare/passes'
@@ -62,7 +62,7 @@ function writeCanonical(
  */
 function inOrder(model: Model): Model {
   try {
-    return sortTopologically().run(model).model
+    return runPass(sortTopologically(), model).model
   } catch (error) {
     if (error instanceof CodedError) return model
     throw error

@@ -1,6 +1,6 @@
 // Models that take one sample at a time are run over data in batches, where they compute the same
 // then. Whether they do is found out once, in `prepare`, by running a few samples both ways.
-import { type Model, tensorsOf } from '@pare/graph'
+import { type Model, runPass, tensorsOf } from '@pare/graph'
 import { decodeModel, encodeModel } from '@pare/onnx'
 import {
   type ModelSession,
@@ -78,7 +78,7 @@ function weightBytes(model: Model): number {
 }
 
 async function isRowByRow(context: StageSetting<'sample'>, model: Model): Promise<boolean> {
-  const { model: widened, modified } = widenBatch(COMPARED_SAMPLES).run(model)
+  const { model: widened, modified } = runPass(widenBatch(COMPARED_SAMPLES), model)
   const samples = modified ? await distinctSamples(context, widened) : undefined
   if (samples === undefined) return false
   const alone = await withSession(context, model, async (session) => {
@@ -140,7 +140,7 @@ export async function runningModel(
   { samples }: { readonly samples: number },
 ): Promise<RunningModel> {
   const size = await batchSize(context, samples)
-  const widened = size > 1 ? widenBatch(size).run(model).model : model
+  const widened = size > 1 ? runPass(widenBatch(size), model).model : model
   if (widened === model || !(await takesData(context, widened))) {
     return { model, restore: same, restoreFile: same }
   }

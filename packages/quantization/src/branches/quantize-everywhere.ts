@@ -1,7 +1,7 @@
 // Quantizes a graph and the branches in it, from the inside outwards: what is in a branch reads values
 // of the graph around it under the names that calibration knew them by.
 import type { CalibrationStatistics } from '@pare/calibration'
-import { editGraph, type Model } from '@pare/graph'
+import { editGraph, type Model, runPass } from '@pare/graph'
 
 import { toQOperator } from '../qoperator/to-qoperator.js'
 import type { LayerReport } from '../report/report.js'
@@ -67,5 +67,5 @@ export function toQOperatorEverywhere(model: Model): Model {
     .map((branch) => ({ branch, model: toQOperatorEverywhere(branch.model) }))
     .filter((change) => change.model !== change.branch.model)
   const around = putBack(model, changes, (hint) => names.uniqueName(hint)).model
-  return toQOperator().run(around).model
+  return runPass(toQOperator(), around).model
 }

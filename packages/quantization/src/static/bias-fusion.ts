@@ -1,7 +1,7 @@
 // MatMul followed by Add. onnxruntime turns that into Gemm before it looks at Q/DQ, and a Gemm with a
 // float bias has no integer kernel.
 import { type CalibrationStatistics } from '@pare/calibration'
-import { editGraph, type GraphIndex, indexGraph, type Model, type Node } from '@pare/graph'
+import { editGraph, type GraphIndex, indexGraph, type Model, type Node, runPass } from '@pare/graph'
 import { matMulToGemm } from '@pare/passes'
 import { elementCount, type Tensor } from '@pare/tensor'
 
@@ -29,7 +29,7 @@ export function settleMatMulBias(
 ): Model {
   const ranks = Object.entries(statistics.tensors).map(([name, { rank }]) => [name, rank] as const)
   const shapes = observedShapes(statistics)
-  const settled = matMulToGemm({ shapes }).run(model).model
+  const settled = runPass(matMulToGemm({ shapes }), model).model
   return isBranch || hasFixedShapes(settled) ? liftBiases(settled, new Map(ranks)) : settled
 }
 

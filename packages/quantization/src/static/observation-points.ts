@@ -1,5 +1,5 @@
 // Which tensors a static quantization needs to know the range of.
-import type { Model } from '@pare/graph'
+import { type Model, runPass } from '@pare/graph'
 import { foldableActivation, freezeInitializers } from '@pare/passes'
 
 import { type Placement, planPlacement } from '../placement/placement.js'
@@ -34,7 +34,7 @@ export interface ObservableValues extends Pick<Placement, 'floats'> {
 }
 
 export function observableValues(model: Model, options: ResolvedStaticOptions): ObservableValues {
-  const { model: frozen } = freezeInitializers().run(model)
+  const { model: frozen } = runPass(freezeInitializers(), model)
   // What does not pay is quantized in 16 bits, or where nothing else is; that is little more to observe.
   const [paying, all] = [true, false].map((countsCost) =>
     planPlacement(frozen, observationPolicy(frozen, options, countsCost)),

@@ -1,7 +1,7 @@
 // The form of a model in which quantization can be written: constants that nobody overrides, and an
 // opset with the QuantizeLinear and DequantizeLinear that the options need.
 import type { CalibrationStatistics } from '@pare/calibration'
-import { type Diagnostic, type Model, onnxOpset } from '@pare/graph'
+import { type Diagnostic, type Model, onnxOpset, runPass } from '@pare/graph'
 import { freezeInitializers, raiseOpset, type ValueShape } from '@pare/passes'
 
 import { neededOpset, type ResolvedStaticOptions } from './options.js'
@@ -23,9 +23,9 @@ export function readyModel(
   options: ResolvedStaticOptions,
   statistics: CalibrationStatistics,
 ): ReadyModel {
-  const frozen = freezeInitializers().run(model)
+  const frozen = runPass(freezeInitializers(), model)
   const needed = neededOpset(options)
-  const raised = raiseOpset(needed, { shapes: observedShapes(statistics) }).run(frozen.model)
+  const raised = runPass(raiseOpset(needed, { shapes: observedShapes(statistics) }), frozen.model)
   const diagnostics = [...frozen.diagnostics, ...raised.diagnostics]
   const opset = onnxOpset(raised.model)
   const isPerTensor = opset < needed && neededOpset({ ...options, perChannel: false }) <= opset

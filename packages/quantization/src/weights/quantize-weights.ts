@@ -9,6 +9,7 @@ import {
   type Node,
   nodeLabel,
   onnxOpset,
+  runPass,
   walkNodes,
 } from '@pare/graph'
 import { raiseOpset, type ValueShapes } from '@pare/passes'
@@ -91,7 +92,7 @@ function withOpset(
   { shapes }: QuantizeWeightsContext,
 ): Model {
   if (format !== 'QDQ' || onnxOpset(model) >= BLOCKED_OPSET) return model
-  const raised = raiseOpset(BLOCKED_OPSET, shapes === undefined ? {} : { shapes }).run(model)
+  const raised = runPass(raiseOpset(BLOCKED_OPSET, shapes === undefined ? {} : { shapes }), model)
   if (onnxOpset(raised.model) >= BLOCKED_OPSET) return raised.model
   throw errors.quantization_not_applicable(
     `blocked DequantizeLinear needs opset ${BLOCKED_OPSET}: ${raised.diagnostics[0]?.message ?? 'the model keeps its own'}`,
