@@ -130,7 +130,7 @@ async function ours(modelPath, dataPath, output) {
       points: observationPoints(model),
       runtime,
       threads,
-      batches: feedsOf(data, batchSize),
+      batches: data.batches({ batchSize }),
     })
     const optimize = (bytes) => optimized(bytes, join(folder, 'optimized.onnx'))
     const result = await quantizeVerified({ model, statistics, optimize })
@@ -155,10 +155,6 @@ async function openNormalized(from, to) {
   await sink.close()
   await source.close()
   return openDataset(await openFile(to))
-}
-
-async function* feedsOf(data, batchSize) {
-  for await (const { feeds } of data.batches({ batchSize })) yield feeds
 }
 
 async function optimized(bytes, path) {

@@ -1,3 +1,4 @@
+import { type Feeds, toBatches } from '@pare/datasets'
 import { type Model } from '@pare/graph'
 import { model } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
@@ -7,7 +8,6 @@ import { describe, expect, it } from 'vitest'
 import { calibrate } from './calibrate.js'
 import { mergeStatistics } from './merge-statistics.js'
 import { parseStatistics } from './parse-statistics.js'
-import type { Feeds } from './watcher.js'
 
 const runtime = onnxRuntime()
 
@@ -42,7 +42,7 @@ describe('calibrate', () => {
       model: twoLayers(),
       points,
       runtime,
-      batches: feeds,
+      batches: toBatches(feeds),
     })
     const inputs = feeds.flatMap(({ x }) => Array.from(x!.data as Float32Array))
     expect(samples).toBe(11)
@@ -57,7 +57,7 @@ describe('calibrate', () => {
   it('gives bit for bit the same from chunks that are merged, in any order', async () => {
     const feeds = [1, 2, 3, 4, 5].map((seed) => batch(seed === 5 ? 1 : 6, seed))
     const of = (batches: readonly Feeds[]) =>
-      calibrate({ model: twoLayers(), points, runtime, batches })
+      calibrate({ model: twoLayers(), points, runtime, batches: toBatches(batches) })
     const whole = await of(feeds)
     const parts = await Promise.all([
       of(feeds.slice(3)),
@@ -72,7 +72,7 @@ describe('calibrate', () => {
       model: twoLayers(),
       points,
       runtime,
-      batches: [batch(5, 7)],
+      batches: toBatches([batch(5, 7)]),
     })
     expect(parseStatistics(JSON.parse(JSON.stringify(statistics)))).toEqual(statistics)
   })
@@ -87,7 +87,7 @@ describe('calibrate', () => {
       model: twoLayers(),
       points: ['x'],
       runtime,
-      batches: [bad],
+      batches: toBatches([bad]),
     })
     const finite = [...data].filter((value) => Number.isFinite(value))
     expect(tensors['x']?.state).toEqual({
@@ -103,7 +103,7 @@ describe('calibrate', () => {
       data[at] = NaN
       const { tensors } = await calibrate({
         ...{ model: twoLayers(), points: ['x', 'h'], runtime },
-        batches: [batch(2, 5), { x: { ...x!, data } }],
+        batches: toBatches([batch(2, 5), { x: { ...x!, data } }]),
       })
       // One NaN in a row makes all 16 sums of the row NaN.
       expect(tensors['x']?.state.nonFinite).toBe(1)
@@ -116,7 +116,7 @@ describe('calibrate', () => {
     const data = new Float32Array(16).fill(3e38)
     const { tensors } = await calibrate({
       ...{ model: twoLayers(), points: ['x'], runtime },
-      batches: [{ x: { dataType: 'float32', dims: [2, 8], data } }],
+      batches: toBatches([{ x: { dataType: 'float32', dims: [2, 8], data } }]),
     })
     const max = Math.fround(3e38)
     expect(tensors['x']?.state).toEqual({ range: { min: max, max }, nonFinite: 0 })
@@ -128,7 +128,7 @@ describe('calibrate', () => {
       model: twoLayers(),
       points: ['x'],
       runtime,
-      batches: [{ x: { dataType: 'float32', dims: [1, 8], data } }],
+      batches: toBatches([{ x: { dataType: 'float32', dims: [1, 8], data } }]),
     })
     expect(tensors['x']?.state).toEqual({ nonFinite: 8 })
   })
@@ -138,7 +138,7 @@ describe('calibrate', () => {
       model: twoLayers(),
       points: ['r', 'shape'],
       runtime,
-      batches: [batch(2, 1)],
+      batches: toBatches([batch(2, 1)]),
     })
     expect(Object.keys(tensors)).toEqual(['r'])
   })
@@ -150,7 +150,7 @@ describe('calibrate', () => {
       model: twoLayers(),
       points,
       runtime,
-      batches: [batch(2, 1), batch(2, 2), batch(2, 3)],
+      batches: toBatches([batch(2, 1), batch(2, 2), batch(2, 3)]),
       onProgress: ({ samples }) => {
         seen.push(samples)
         if (samples === 4) controller.abort(new Error('enough'))

@@ -1,32 +1,27 @@
 // One pass over the data. Nothing outlives its batch but the small states, so memory does not
 // depend on the number of samples.
+import type { Batches } from '@pare/datasets'
 import type { Model } from '@pare/graph'
-import type { InferenceRuntime } from '@pare/inference'
 
 import { compareStatistics, driftOf } from './compare-statistics.js'
-import { counted, type CountedBatch } from './counted-batch.js'
+import type { Compute } from './compute.js'
 import { errors } from './errors.js'
-import { observerOf } from './observers.js'
-import { watchReductions } from './reduction-watcher.js'
+import type { Probe } from './probes/probe.js'
+import { runProbes } from './probes/run-probes.js'
+import { statisticsProbe, type TensorsOf } from './probes/statistics-probe.js'
 import {
   type CalibrationStatistics,
   STATISTICS_VERSION,
   type StatisticsKind,
 } from './statistics.js'
-import { watchValues } from './value-watcher.js'
-import { type Feeds, rowsOf, type Watcher, type WatchOptions } from './watcher.js'
 
-export interface CalibrateOptions<Kind extends StatisticsKind = 'minmax'> {
+export interface CalibrateOptions<Kind extends StatisticsKind = 'minmax'> extends Compute {
   readonly model: Model
   /** Names of the values to observe, e.g. `observationPoints(model)`. */
   readonly points: readonly string[]
-  readonly runtime: InferenceRuntime
-  readonly batches: AsyncIterable<Feeds | CountedBatch> | Iterable<Feeds | CountedBatch>
+  readonly batches: Batches
   /** What to record; `STATISTICS_OF_METHOD` names it for each method. Default `minmax`. */
   readonly kind?: Kind
-  /** Default 1. */
-  readonly threads?: number
-  readonly device?: 'cpu' | 'cuda'
   /** Bytes of activations that are outside the runtime at a time. Default 128 MiB. */
   readonly maxBytes?: number
   /**
@@ -46,7 +41,7 @@ export interface CalibrateOptions<Kind extends StatisticsKind = 'minmax'> {
   readonly stopBelowDrift?: number
   /** Called after each batch with the samples seen so far. */
   readonly onProgress?: (progress: { readonly samples: number }) => void
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -58,57 +53,50 @@ export interface CalibrateOptions<Kind extends StatisticsKind = 'minmax'> {
 export async function calibrate<Kind extends StatisticsKind = 'minmax'>(
   options: CalibrateOptions<Kind>,
 ): Promise<CalibrationStatistics<Kind>> {
+  const { points, stopBelowDrift = 0, ...rest } = options
   const kind = options.kind ?? ('minmax' as Kind)
-  const watcher = await watch(options, kind)
-  const snapshot = async (): Promise<CalibrationStatistics<Kind>> => ({
-    version: STATISTICS_VERSION,
-    kind,
-    samples,
-    tensors: await watcher.tensors(),
+  const all = statisticsProbe(kind, points, options)
+  const describe = (samples: number, tensors: TensorsOf<Kind>): CalibrationStatistics<Kind> => ({
+    ...{ version: STATISTICS_VERSION, kind, samples, tensors },
   })
-  const hasSettled = settlement(options.stopBelowDrift ?? 0, snapshot)
-  let samples = 0
-  try {
-    for await (const batch of options.batches) {
-      options.signal?.throwIfAborted()
-      const { feeds, count, rows = rowsOf(feeds) } = counted(batch)
-      await watcher.observe({ feeds, count, rows })
-      samples += count
-      options.onProgress?.({ samples })
-      if (await hasSettled(samples)) break
-    }
-    if (samples > 0) return await snapshot()
-  } finally {
-    await watcher.release()
-  }
+  const probe = untilSettled(all, describe, stopBelowDrift)
+  const { samples, results } = await runProbes({ ...rest, probes: [probe] })
+  if (samples > 0) return describe(samples, results[0])
   throw errors.calibration_data_empty('calibration needs at least one sample')
-}
-
-async function watch<Kind extends StatisticsKind>(
-  options: WatchOptions,
-  kind: Kind,
-): Promise<Watcher<Kind>> {
-  const observer = observerOf(kind)
-  return observer.looksAt === 'values'
-    ? watchValues(options, observer)
-    : watchReductions(options, observer)
 }
 
 /** Samples at which drift is first looked at; then whenever they have doubled. */
 const FIRST_CHECK = 64
 
-function settlement<Kind extends StatisticsKind>(
+/** The same probe, which has seen enough when its statistics change little any more. */
+function untilSettled<Kind extends StatisticsKind>(
+  probe: Probe<TensorsOf<Kind>>,
+  describe: (samples: number, tensors: TensorsOf<Kind>) => CalibrationStatistics<Kind>,
   limit: number,
-  snapshot: () => Promise<CalibrationStatistics<Kind>>,
-): (samples: number) => Promise<boolean> {
-  let previous: CalibrationStatistics<Kind> | undefined
-  let next = FIRST_CHECK
-  return async (samples) => {
-    if (limit <= 0 || samples < next) return false
-    next = samples * 2
-    const current = await snapshot()
-    const [worst] = previous === undefined ? [] : compareStatistics(previous, current)
-    previous = current
-    return worst !== undefined && driftOf(worst) <= limit
+): Probe<TensorsOf<Kind>> {
+  if (limit <= 0) return probe
+  return {
+    attach: (graph) => {
+      const inner = probe.attach(graph)
+      let samples = 0
+      let next = FIRST_CHECK
+      let previous: CalibrationStatistics<Kind> | undefined
+      return {
+        observe: async (batch) => {
+          await inner.observe(batch)
+          samples += batch.count
+        },
+        isDone: async () => {
+          if (samples < next) return false
+          next = samples * 2
+          const current = describe(samples, await inner.result())
+          const [worst] = previous === undefined ? [] : compareStatistics(previous, current)
+          previous = current
+          return worst !== undefined && driftOf(worst) <= limit
+        },
+        result: () => inner.result(),
+        release: async () => inner.release?.(),
+      }
+    },
   }
 }

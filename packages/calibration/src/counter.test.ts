@@ -1,3 +1,4 @@
+import { type Feeds, toBatches } from '@pare/datasets'
 import { model } from '@pare/graph/testing'
 import type { InferenceRuntime } from '@pare/inference'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
@@ -9,7 +10,6 @@ import { countInThread } from './count-in-thread.js'
 import { countHere, type PointValues } from './counter.js'
 import { histogramObserver } from './histogram-observer.js'
 import { mergeStatistics } from './merge-statistics.js'
-import type { Feeds } from './watcher.js'
 
 const WIDTH = 4096
 
@@ -34,7 +34,8 @@ function rowsOf({ x }: Feeds, from: number, to: number): Feeds {
 
 const runtime = onnxRuntime()
 
-function observe(batches: readonly Feeds[], use: InferenceRuntime = runtime) {
+function observe(feeds: readonly Feeds[], use: InferenceRuntime = runtime) {
+  const batches = toBatches(feeds)
   const points = ['x', 'r', 'y']
   return calibrate({ model: elementwise, points, runtime: use, batches, kind: 'histogram' })
 }

@@ -2,7 +2,7 @@ export { CALIBRATION_BATCH_SIZE, calibrationBatchSize } from './batch-size.js'
 export { calibrate, type CalibrateOptions } from './calibrate.js'
 export { type CoarseHistogram, coarseHistogram } from './coarse-histogram.js'
 export { compareStatistics, driftOf, type TensorDrift } from './compare-statistics.js'
-export type { CountedBatch } from './counted-batch.js'
+export { type Compute, openSession } from './compute.js'
 export { errors } from './errors.js'
 export { mergeStatistics } from './merge-statistics.js'
 export { RANGE_DEFAULTS, type RangeOptions, STATISTICS_OF_METHOD } from './methods.js'
@@ -14,11 +14,15 @@ export type {
   Reduction,
 } from './observer.js'
 export { parseStatistics } from './parse-statistics.js'
+export type { AttachedProbe, Outputs, Probe, ProbedBatch, ProbeGraph } from './probes/probe.js'
+export { type ProbeResults, runProbes, type RunProbesOptions } from './probes/run-probes.js'
+export { type ShownValues, shownValues } from './probes/shown-values.js'
 export type { DataDiagnostic, DataQuality, InputSummary } from './quality/data-quality.js'
 export {
   DEAD_CHANNEL_VALUES,
   type DeadChannelOptions,
   type DeadChannels,
+  deadChannels,
   findDeadChannels,
 } from './quality/dead-channels.js'
 export { assessData, type Observations } from './quality/diagnose.js'
@@ -37,4 +41,3 @@ export {
   type StatisticsKind,
   type TensorStatistics,
 } from './statistics.js'
-export { type Feeds, rowsOf } from './watcher.js'

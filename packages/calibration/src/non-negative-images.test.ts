@@ -1,3 +1,4 @@
+import { toBatches } from '@pare/datasets'
 import { attr, type Model } from '@pare/graph'
 import { model } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
@@ -71,7 +72,12 @@ describe('calibrate, on images that cannot be negative', () => {
 
   it('finds the same ends as in all of their values', async () => {
     const batches = [batch(1), batch(2, 3)]
-    const { tensors } = await calibrate({ model: network(), points, runtime, batches })
+    const { tensors } = await calibrate({
+      model: network(),
+      points,
+      runtime,
+      batches: toBatches(batches),
+    })
     const { graph, ...rest } = network()
     const outputs = points.map((name) => ({ name, metadataProps: [] }))
     const session = await runtime.createSession(
@@ -96,7 +102,12 @@ describe('calibrate, on images that cannot be negative', () => {
   it('counts what is not finite in them', async () => {
     const spoiled = batch(1)
     spoiled.x.data[5] = Infinity
-    const { tensors } = await calibrate({ model: network(), points, runtime, batches: [spoiled] })
+    const { tensors } = await calibrate({
+      model: network(),
+      points,
+      runtime,
+      batches: toBatches([spoiled]),
+    })
     expect(tensors['r1']!.state.nonFinite).toBeGreaterThan(0)
     expect(Number.isFinite(tensors['r1']!.state.range!.max)).toBe(true)
   })

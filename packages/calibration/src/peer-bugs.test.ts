@@ -1,5 +1,6 @@
 // Mistakes of onnxruntime's calibrators (1.30) that must not be repeated here, each through a run of a
 // model; docs/quantization.md says what the methods do instead.
+import { type Feeds, toBatches } from '@pare/datasets'
 import { model } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
 import type { CalibrationMethod } from '@pare/recipe'
@@ -9,7 +10,6 @@ import { describe, expect, it } from 'vitest'
 import { calibrate } from './calibrate.js'
 import { type RangeOptions, STATISTICS_OF_METHOD } from './methods.js'
 import { rangesOf } from './ranges-of.js'
-import type { Feeds } from './watcher.js'
 
 const runtime = onnxRuntime()
 const METHODS = Object.keys(STATISTICS_OF_METHOD) as CalibrationMethod[]
@@ -38,7 +38,7 @@ async function rangeOf(
 ) {
   const { maxBytes, ...ranges } = options
   const statistics = await calibrate({
-    ...{ model: net, points: ['y'], runtime, batches },
+    ...{ model: net, points: ['y'], runtime, batches: toBatches(batches) },
     kind: STATISTICS_OF_METHOD[method],
     ...(maxBytes === undefined ? {} : { maxBytes }),
   })
@@ -110,7 +110,7 @@ describe('infinite values and NaN, which end a calibration or get into the range
     expect(middle).toHaveLength(3)
     middle.forEach((at, i) => (spoilt[at] = [Infinity, -Infinity, NaN][i]!))
     const statistics = await calibrate({
-      ...{ model: net, points: ['y'], runtime, batches: [batch(spoilt)] },
+      ...{ model: net, points: ['y'], runtime, batches: toBatches([batch(spoilt)]) },
       kind: STATISTICS_OF_METHOD[method],
     })
     expect(statistics.tensors['y']!.state.nonFinite).toBe(3)

@@ -1,4 +1,5 @@
 // Distributions counted from a share of the values.
+import { type Batches, type Feeds, toBatches } from '@pare/datasets'
 import type { Model } from '@pare/graph'
 import { model } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
@@ -16,7 +17,6 @@ import { parseStatistics } from './parse-statistics.js'
 import { rangesOf } from './ranges-of.js'
 import type { CalibrationStatistics, HistogramState } from './statistics.js'
 import { phaseOf, strideOf } from './stride.js'
-import type { Feeds } from './watcher.js'
 
 const runtime = onnxRuntime()
 const WIDTH = 12
@@ -54,7 +54,11 @@ const data = dataOf(SAMPLES)
 
 type Options = Partial<CalibrateOptions<'histogram'>>
 
-function observe(batches: CalibrateOptions['batches'], options: Options = {}) {
+function observe(feeds: readonly Feeds[], options: Options = {}) {
+  return observeBatches(toBatches(feeds), options)
+}
+
+function observeBatches(batches: Batches, options: Options = {}) {
   const points = ['x', 'y', 'c']
   return calibrate({
     ...{ model: elementwise(), points, runtime, batches, kind: 'histogram' },
@@ -121,7 +125,13 @@ describe('histograms of a share of the values', () => {
     const all = expected(data, 1)
     expect((await observe(batches, { countedValues: 480 })).tensors['x']?.state).toEqual(all)
     const result = await calibrate({
-      ...{ model: elementwise(), points: ['x'], runtime, batches, kind: 'histogram' },
+      ...{
+        model: elementwise(),
+        points: ['x'],
+        runtime,
+        batches: toBatches(batches),
+        kind: 'histogram',
+      },
       countedValues: 100,
     })
     expect(result.tensors['x']?.state).toEqual(all)
@@ -173,13 +183,13 @@ describe('histograms of a share of the values', () => {
     const last = Array.from({ length: 9 }, () => data.slice(39 * WIDTH)).flatMap((row) => [...row])
     const filled = Float32Array.from([...data.slice(39 * WIDTH), ...last])
     const batches = [
-      { feeds: batchOf(data, 0, 29), count: 29 },
-      { feeds: padded, count: 10 },
-      { feeds: batchOf(filled, 0, 10), count: 1 },
+      { feeds: batchOf(data, 0, 29), count: 29, rows: 29, offset: 0 },
+      { feeds: padded, count: 10, rows: 10, offset: 29 },
+      { feeds: batchOf(filled, 0, 10), count: 1, rows: 10, offset: 39 },
     ]
     const points = ['x', 'y']
     const { tensors } = await whole
-    expect((await observe(batches, { points })).tensors).toEqual({
+    expect((await observeBatches(batches, { points })).tensors).toEqual({
       x: tensors['x'],
       y: tensors['y'],
     })

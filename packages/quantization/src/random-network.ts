@@ -1,5 +1,5 @@
 // Networks for tests that hold for any graph.
-import type { Feeds } from '@pare/calibration'
+import type { Feeds } from '@pare/datasets'
 import type { Model } from '@pare/graph'
 import { model, type ModelBuilder } from '@pare/graph/testing'
 import { createRandom, tensorFromInts } from '@pare/tensor'

@@ -4,7 +4,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import type { CalibrationStatistics, CountedBatch, Feeds } from '@pare/calibration'
+import type { CalibrationStatistics } from '@pare/calibration'
+import type { Feeds } from '@pare/datasets'
+import { sourceOfBatches } from '@pare/datasets/testing'
 import type { Model } from '@pare/graph'
 import type { SessionOptions } from '@pare/inference'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
@@ -50,14 +52,8 @@ export async function calibrated(
 ): Promise<CalibrationStatistics> {
   return calibrateModel({
     ...{ model, runtime, quantization: options },
-    read: (use) => use(countedBatches(batches)),
+    source: sourceOfBatches(batches),
   })
-}
-
-async function* countedBatches(batches: readonly Feeds[]): AsyncGenerator<CountedBatch> {
-  yield* await Promise.resolve(
-    batches.map((feeds) => ({ feeds, count: Object.values(feeds)[0]?.dims[0] ?? 1 })),
-  )
 }
 
 /** Signal to quantization noise, in decibels: 20 is usable, 40 is good for 8 bits. */

@@ -1,10 +1,12 @@
 // Channels inside the model that never change: their weights do nothing, and so does the data for them.
-import { attr, editGraph, type GraphEditor, type Model, onnxOpset } from '@pare/graph'
+import type { Batches } from '@pare/datasets'
+import { attr, type GraphEditor, type Model } from '@pare/graph'
 import { tensorFromInts } from '@pare/tensor'
 
-import { counted, type CountedBatch } from '../counted-batch.js'
+import type { Compute } from '../compute.js'
 import { nonNegativeImages } from '../non-negative-images.js'
-import { type Feeds, openSession, type WatchOptions } from '../watcher.js'
+import type { Probe, ProbeGraph } from '../probes/probe.js'
+import { runProbes } from '../probes/run-probes.js'
 
 export interface DeadChannels {
   readonly tensor: string
@@ -14,52 +16,68 @@ export interface DeadChannels {
   readonly samples: number
 }
 
-export interface DeadChannelOptions extends WatchOptions {
+export interface DeadChannelOptions extends Compute {
+  readonly model: Model
+  readonly points: readonly string[]
   /** Number of dimensions of each point, as calibration learned them. */
   readonly ranks: ReadonlyMap<string, number>
-  readonly batches: AsyncIterable<Feeds | CountedBatch> | Iterable<Feeds | CountedBatch>
+  readonly batches: Batches
 }
 
 /** Values fed to the inputs after which no further batch is needed: large images show all in a few. */
 export const DEAD_CHANNEL_VALUES = 2 ** 18
 
-/**
- * The channels of each point that have one value in all of the batches; onnxruntime reduces, so little
- * leaves the session. It stops early when every channel has moved, or enough values were fed. Channels
- * are axis 1 of convolutions' outputs (four dimensions and more), else the last axis.
- */
+/** What `deadChannels` finds in the data; nothing is run where no point has channels. */
 export async function findDeadChannels(
   options: DeadChannelOptions,
 ): Promise<readonly DeadChannels[]> {
-  const points = options.points.filter((point) => (options.ranks.get(point) ?? 0) > 1)
+  const { ranks } = options
+  const points = options.points.filter((point) => (ranks.get(point) ?? 0) > 1)
   if (points.length === 0) return []
-  const images = nonNegativeImages(options.model)
-  const session = await openSession(options, channelEnds(options, points, images))
-  const ends = new Map<string, ChannelEnds>()
-  let samples = 0
-  let fed = 0
-  try {
-    for await (const batch of options.batches) {
-      const { feeds, count } = counted(batch)
-      const results = await session.run(feeds)
-      samples += count
-      fed += Object.values(feeds).reduce((sum, { data }) => sum + data.length, 0)
-      for (const [i, point] of points.entries()) {
-        const [low, high] = [results[`${MIN}${i}`]!, results[`${MAX}${i}`]!]
-        if (!(low.data instanceof Float32Array && high.data instanceof Float32Array)) continue
-        const known = ends.get(point)
-        if (known === undefined)
-          ends.set(point, new ChannelEnds(low.data, high.data, images.has(point)))
-        else known.widen(low.data, high.data)
+  const { results } = await runProbes({ ...options, probes: [deadChannels(points, ranks)] })
+  return results[0]
+}
+
+/**
+ * The channels of each point that have one value in all of the batches; onnxruntime reduces, so little
+ * leaves the session. It has seen enough when every channel has moved, or enough values were fed.
+ * Channels are axis 1 of convolutions' outputs (four dimensions and more), else the last axis.
+ */
+export function deadChannels(
+  points: readonly string[],
+  ranks: ReadonlyMap<string, number>,
+): Probe<readonly DeadChannels[]> {
+  return {
+    attach: (graph) => {
+      const images = nonNegativeImages(graph.model)
+      const shown = points.map((point) =>
+        addEnds(graph, { point, rank: ranks.get(point)!, isImage: images.has(point) }),
+      )
+      const ends = new Map<string, ChannelEnds>()
+      let samples = 0
+      let fed = 0
+      return {
+        observe: async (batch) => {
+          const results = await batch.outputs()
+          samples += batch.count
+          fed += Object.values(batch.feeds).reduce((sum, { data }) => sum + data.length, 0)
+          for (const { point, min, max } of shown) {
+            const [low, high] = [results[min]!.data, results[max]!.data]
+            if (!(low instanceof Float32Array && high instanceof Float32Array)) continue
+            const known = ends.get(point)
+            if (known === undefined) ends.set(point, new ChannelEnds(low, high, images.has(point)))
+            else known.widen(low, high)
+          }
+        },
+        isDone: () =>
+          fed >= DEAD_CHANNEL_VALUES || ![...ends.values()].some(({ dead }) => dead > 0),
+        result: () =>
+          [...ends]
+            .map(([tensor, { dead, of }]) => ({ tensor, dead, of, samples }))
+            .filter(({ dead }) => dead > 0),
       }
-      if (fed >= DEAD_CHANNEL_VALUES || ![...ends.values()].some(({ dead }) => dead > 0)) break
-    }
-  } finally {
-    await session.release()
+    },
   }
-  return [...ends]
-    .map(([tensor, { dead, of }]) => ({ tensor, dead, of, samples }))
-    .filter(({ dead }) => dead > 0)
 }
 
 /** Share of a value by which its mean over a feature map may be off, for its additions. */
@@ -99,32 +117,34 @@ class ChannelEnds {
   }
 }
 
-const MIN = 'pare_channel_min_'
-const MAX = 'pare_channel_max_'
 /** From this opset on the axes of ReduceMin and ReduceMax are an input. */
 const AXES_INPUT_OPSET = 18
 
+interface ChannelPoint {
+  readonly point: string
+  readonly rank: number
+  readonly isImage: boolean
+}
+
+interface ShownEnds extends Pick<ChannelPoint, 'point'> {
+  readonly min: string
+  readonly max: string
+}
+
 /** What cannot be negative is pooled first (`nonNegativeImages`), which is faster. */
-function channelEnds(
-  { model, ranks }: Pick<DeadChannelOptions, 'model' | 'ranks'>,
-  points: readonly string[],
-  images: ReadonlySet<string>,
-): Model {
-  const editor = editGraph(model)
-  const opset = onnxOpset(model)
-  for (const [i, point] of points.entries()) {
-    const rank = ranks.get(point)!
-    const pool = (opType: string) =>
-      images.has(point) ? editor.addNode({ opType, inputs: [point] }).outputs[0]! : point
-    const channel = rank > 3 ? 1 : rank - 1
-    const axes = Array.from({ length: rank }, (_, axis) => axis).filter((axis) => axis !== channel)
-    const reduce = reducer(editor, axes, opset >= AXES_INPUT_OPSET)
-    reduce('ReduceMin', pool('GlobalAveragePool'), `${MIN}${i}`)
-    reduce('ReduceMax', pool('GlobalMaxPool'), `${MAX}${i}`)
-  }
-  const names = points.flatMap((_, i) => [`${MIN}${i}`, `${MAX}${i}`])
-  editor.setOutputs(names.map((name) => ({ name, metadataProps: [] })))
-  return editor.finish()
+function addEnds(
+  { editor, opset, show }: ProbeGraph,
+  { point, rank, isImage }: ChannelPoint,
+): ShownEnds {
+  const pool = (opType: string) =>
+    isImage ? editor.addNode({ opType, inputs: [point] }).outputs[0]! : point
+  const channel = rank > 3 ? 1 : rank - 1
+  const axes = Array.from({ length: rank }, (_, axis) => axis).filter((axis) => axis !== channel)
+  const reduce = reducer(editor, axes, opset >= AXES_INPUT_OPSET)
+  const min = reduce('ReduceMin', pool('GlobalAveragePool'))
+  const max = reduce('ReduceMax', pool('GlobalMaxPool'))
+  show([min, max])
+  return { point, min, max }
 }
 
 function reducer(editor: GraphEditor, axes: readonly number[], asInput: boolean) {
@@ -135,6 +155,6 @@ function reducer(editor: GraphEditor, axes: readonly number[], asInput: boolean)
     keepdims: attr.int(0),
     ...(asInput ? {} : { axes: attr.ints(axes) }),
   }
-  return (opType: string, input: string, output: string) =>
-    editor.addNode({ opType, inputs: [input, ...extra], outputs: [output], attributes })
+  return (opType: string, input: string) =>
+    editor.addNode({ opType, inputs: [input, ...extra], attributes }).outputs[0]!
 }

@@ -1,7 +1,7 @@
 // Looks at the inputs of the model as they stream by: a few numbers per input, whatever the samples.
+import type { Batch } from '@pare/datasets'
 import type { NumericArray, RuntimeTensor } from '@pare/tensor'
 
-import type { ObservedBatch } from '../watcher.js'
 import type { InputSummary } from './data-quality.js'
 import { Moments } from './moments.js'
 import { hashBytes, SeenRows } from './row-hash.js'
@@ -21,7 +21,7 @@ export class InputWatch {
   private readonly whole = new SeenRows()
   private count = 0
 
-  add({ feeds, count, rows }: ObservedBatch): void {
+  add({ feeds, count, rows }: Pick<Batch, 'feeds' | 'count' | 'rows'>): void {
     const hashes = new Float64Array(count)
     for (const [name, tensor] of Object.entries(feeds)) {
       if (tensor.dataType === 'string') continue

@@ -1,3 +1,4 @@
+import { type Feeds, toBatches } from '@pare/datasets'
 import { attr, type Model } from '@pare/graph'
 import { model } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
@@ -6,7 +7,6 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 import { calibrate } from '../calibrate.js'
-import type { Feeds } from '../watcher.js'
 import { findDeadChannels } from './dead-channels.js'
 import { assessData } from './diagnose.js'
 import { inputDrift, rangeDrift } from './drift.js'
@@ -53,7 +53,12 @@ function rowsOf(feeds: Feeds, count?: number) {
 async function assess(batches: readonly Feeds[], net = network()) {
   const inputs = new InputWatch()
   for (const feeds of batches) inputs.add(rowsOf(feeds))
-  const statistics = await calibrate({ model: net, points: ['image', 'r'], runtime, batches })
+  const statistics = await calibrate({
+    model: net,
+    points: ['image', 'r'],
+    runtime,
+    batches: toBatches(batches),
+  })
   const quality = assessData({ model: net, inputs, statistics })
   return { ...quality, codes: quality.diagnostics.map(({ code }) => code) }
 }
@@ -187,7 +192,7 @@ describe('findDeadChannels', () => {
         ['r', 4],
       ]),
     }
-    const batches = [images(4, 1), images(4, 2)]
+    const batches = toBatches([images(4, 1), images(4, 2)])
     expect(await findDeadChannels({ ...options, batches })).toEqual([
       { tensor: 'r', dead: 1, of: 2, samples: 8 },
     ])
@@ -204,7 +209,7 @@ describe('findDeadChannels', () => {
     const x = { dataType: 'float32', dims: [2, 2], data: Float32Array.of(1, 2, 3, -4) } as const
     const found = await findDeadChannels({
       ...{ model: net, runtime, points: ['y'], ranks: new Map([['y', 2]]) },
-      batches: [{ x }],
+      batches: toBatches([{ x }]),
     })
     expect(found).toEqual([{ tensor: 'y', dead: 1, of: 3, samples: 2 }])
   })
@@ -217,7 +222,7 @@ describe('drift', () => {
     return watch.summaries()
   }
   const ranges = (feeds: Feeds) =>
-    calibrate({ model: network(), points: ['h'], runtime, batches: [feeds] })
+    calibrate({ model: network(), points: ['h'], runtime, batches: toBatches([feeds]) })
 
   it('is silent about two parts of the same data', async () => {
     expect(inputDrift(summaries(images(50, 1)), summaries(images(50, 2)))).toEqual([])

@@ -1,10 +1,10 @@
 import { InputWatch } from '@pare/calibration'
 import { calibrateModel } from '@pare/quantization'
 
-import { calibrationReader } from './calibration-batches.js'
 import { assessDataQuality, watchedOnce } from './data-quality.js'
 import { runningModel } from './running-model.js'
 import type { StageFunction } from './stage.js'
+import { computeOf, withSamples } from './stage-data.js'
 import { readModel, writeJson } from './stage-files.js'
 
 /**
@@ -21,20 +21,17 @@ export const run: StageFunction<'calibrate'> = async (context) => {
   const { kind, samples, stop_below_drift: stopBelowDrift } = context.params
   const { model } = await runningModel(context, await readModel(context, 'model'), { samples })
   const inputs = new InputWatch()
-  let total = samples
-  const watchOnce = watchedOnce(inputs)
-  const statistics = await calibrateModel({
-    ...{ model, kind, stopBelowDrift },
-    read: calibrationReader(context, { model, samples }, (batches, count) => {
-      total = count
-      return watchOnce(batches)
+  const data = { role: 'calibration', model, samples } as const
+  const statistics = await withSamples(context, data, (source) =>
+    calibrateModel({
+      ...{ ...computeOf(context), model, kind, stopBelowDrift },
+      source: watchedOnce(source, inputs),
+      onProgress: ({ samples: done }) => {
+        const total = source.samples
+        context.onProgress({ done: Math.min(done, total), total, unit: 'samples' })
+      },
     }),
-    runtime: context.runtime,
-    threads: context.threads,
-    device: context.device,
-    onProgress: ({ samples: done }) =>
-      context.onProgress({ done: Math.min(done, total), total, unit: 'samples' }),
-  })
+  )
   const quality = await assessDataQuality(context, { model, inputs, statistics })
   return {
     outputs: [

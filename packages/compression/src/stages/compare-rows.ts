@@ -1,4 +1,5 @@
 // Batches taken apart, and compared with what their samples gave alone.
+import { rowOf } from '@pare/datasets'
 import type { Tensors } from '@pare/passes'
 import { type DataType, fromRuntimeTensor, type RuntimeTensor, toNumbers } from '@pare/tensor'
 
@@ -10,12 +11,6 @@ export function samplesOf(batch: Tensors): readonly Tensors[] {
       Object.entries(batch).map(([name, tensor]) => [name, rowOf(tensor, row)] as const),
     ),
   )
-}
-
-function rowOf({ dataType, dims, data }: RuntimeTensor, row: number): RuntimeTensor {
-  const size = data.length / dims[0]!
-  const part = data.slice(row * size, (row + 1) * size)
-  return { dataType, dims: [1, ...dims.slice(1)], data: part }
 }
 
 /**

@@ -11,11 +11,11 @@ import {
   InputWatch,
   rangeDrift,
 } from '@pare/calibration'
-import type { Batch } from '@pare/datasets'
+import type { Batch, SampleSource } from '@pare/datasets'
 import { definedValues, type Model } from '@pare/graph'
 
-import { withCalibrationBatches } from './calibration-batches.js'
 import type { StageSetting } from './stage.js'
+import { computeOf, withSamples } from './stage-data.js'
 
 /** Enough to see whether a channel moves at all. */
 const DEAD_CHANNEL_SAMPLES = 64
@@ -39,20 +39,16 @@ export async function assessDataQuality(
   const statistics = ofMainGraph(model, calibrated.statistics)
   const ranks = new Map(Object.entries(statistics.tensors).map(([name, { rank }]) => [name, rank]))
   const fed = new Set(model.graph.inputs.map(({ name }) => name))
-  const deadChannels = await withCalibrationBatches(
-    context,
-    {
-      model,
-      samples: Math.min(statistics.samples, DEAD_CHANNEL_SAMPLES),
-      batchSize: deadChannelBatch(calibrated.inputs),
-    },
-    (batches) =>
-      findDeadChannels({
-        ...{ model, batches, ranks, runtime: context.runtime },
-        points: [...ranks.keys()].filter((name) => !fed.has(name)),
-        threads: context.threads,
-        device: context.device,
-      }),
+  const data = {
+    ...({ role: 'calibration', model } as const),
+    samples: Math.min(statistics.samples, DEAD_CHANNEL_SAMPLES),
+    batchSize: deadChannelBatch(calibrated.inputs),
+  }
+  const deadChannels = await withSamples(context, data, (source) =>
+    findDeadChannels({
+      ...{ ...computeOf(context), model, ranks, batches: source.batches() },
+      points: [...ranks.keys()].filter((name) => !fed.has(name)),
+    }),
   )
   const more = await driftToValidation(context, { ...calibrated, statistics })
   return assessData({ ...calibrated, deadChannels, more })
@@ -73,36 +69,29 @@ async function driftToValidation(
   )
   if (validation === undefined || validation === calibration) return []
   const watch = new InputWatch()
-  const data = { model, role: 'validation' as const }
-  await withCalibrationBatches(context, { ...data, samples: DRIFT_SAMPLES }, async (batches) => {
-    for await (const batch of batches) watch.add(batch)
+  const data = { model, role: 'validation', samples: DRIFT_SAMPLES } as const
+  return withSamples(context, data, async (source) => {
+    for await (const batch of source.batches()) watch.add(batch)
+    const drift = inputDrift(inputs.summaries(), watch.summaries())
+    const points = Object.keys(statistics.tensors)
+    if (points.length === 0) return drift
+    const batches = source.batches({ samples: DRIFT_RUN_SAMPLES })
+    const other = await calibrate({ ...computeOf(context), model, batches, points })
+    return [...drift, ...rangeDrift(statistics, other)]
   })
-  const drift = inputDrift(inputs.summaries(), watch.summaries())
-  const points = Object.keys(statistics.tensors)
-  if (points.length === 0) return drift
-  const other = await withCalibrationBatches(
-    context,
-    { ...data, samples: DRIFT_RUN_SAMPLES },
-    (batches) =>
-      calibrate({
-        ...{ model, batches, points },
-        runtime: context.runtime,
-        threads: context.threads,
-        device: context.device,
-      }),
-  )
-  return [...drift, ...rangeDrift(statistics, other)]
 }
 
-/** The batches of the first reading, each seen by `watch` on its way; further readings as they are. */
-export function watchedOnce(
-  watch: InputWatch,
-): (batches: AsyncIterable<Batch>) => AsyncIterable<Batch> {
+/** The same source; `watch` sees the batches of its first reading. */
+export function watchedOnce(source: SampleSource, watch: InputWatch): SampleSource {
   let isFirst = true
-  return (batches) => {
-    const found = isFirst ? watched(batches, watch) : batches
-    isFirst = false
-    return found
+  return {
+    ...source,
+    batches: (part) => {
+      const found = source.batches(part)
+      if (!isFirst) return found
+      isFirst = false
+      return watched(found, watch)
+    },
   }
 }
 

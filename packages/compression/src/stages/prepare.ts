@@ -3,7 +3,7 @@ import { prepareModel, type Tensors } from '@pare/passes'
 
 import { judgeBatch } from './running-model.js'
 import type { StageContext, StageFunction } from './stage.js'
-import { bindDataset, openStageData } from './stage-data.js'
+import { withSamples } from './stage-data.js'
 import { openOnce, readModel, writeJson, writeModel } from './stage-files.js'
 
 /**
@@ -39,13 +39,8 @@ export const run: StageFunction<'prepare'> = async (context) => {
 
 /** One sample, or one batch of the size that the model insists on. */
 async function sampleFeeds(context: StageContext<'prepare'>, model: Model): Promise<Tensors> {
-  const { dataset, close } = await openStageData(context, 'sample')
-  try {
-    const { inputs, fixedBatchSize } = bindDataset(dataset, model)
-    const batches = dataset.batches({ inputs, batchSize: fixedBatchSize ?? 1, remainder: 'pad' })
-    for await (const { feeds } of batches) return feeds
+  return withSamples(context, { role: 'sample', model, batchSize: 1 }, async (source) => {
+    for await (const { feeds } of source.batches({ samples: 1 })) return feeds
     throw new Error('a normalized dataset has at least one sample')
-  } finally {
-    await close()
-  }
+  })
 }

@@ -1,25 +1,30 @@
 import type { CalibrationStatistics } from '@pare/calibration'
-import { parseStatistics, STATISTICS_OF_METHOD, withRangesOf } from '@pare/calibration'
+import {
+  calibrationBatchSize,
+  parseStatistics,
+  STATISTICS_OF_METHOD,
+  withRangesOf,
+} from '@pare/calibration'
 import { rememberReads } from '@pare/datasets'
 import { countMacs } from '@pare/evaluation'
 import type { Model } from '@pare/graph'
 import {
   calibrateModel,
   chooseTechniques,
+  type DataSource,
   type QuantizeStaticOptions,
-  type RecalibratedPart,
   searchStatic,
   type SearchStaticInput,
+  takesSingleSamples,
 } from '@pare/quantization'
 import { type IntegerStep, isInteger } from '@pare/recipe'
 
-import { type CalibrationPart, calibrationReader } from './calibration-batches.js'
-import { calibrationSource } from './calibration-source.js'
 import { candidateJudge } from './candidate-judge.js'
 import { optimizeWith } from './optimize-model.js'
 import { quantizeFloat8 } from './quantize-float8.js'
 import { runningModel } from './running-model.js'
 import type { StageContext, StageFunction, StageParams } from './stage.js'
+import { computeOf, type StageSamples, withSamples } from './stage-data.js'
 import { inputOf, readJson, readModel, readShapes, writeJson, writeModel } from './stage-files.js'
 
 type Params = StageParams<'quantize_static'>
@@ -48,30 +53,28 @@ export const run: StageFunction<'quantize_static'> = async (context) => {
   const { model, restore, restoreFile } = await runningModel(context, prepared, { samples })
   const optimize = optimizeWith(context)
   const shapes = await readShapes(context)
-  const remember = rememberReads(REMEMBERED_BYTES)
-  const found = await searchStatic({
-    model,
-    statistics: chooseRanges(params, statistics),
-    options: toOptions(params),
-    optimize: (candidate) => optimize(restoreFile(candidate)),
-    source: calibrationSource(context, { model, samples, remember }),
-    recalibrate: (changed, { samples: part = samples, only }) =>
-      recalibrate(context, params, {
-        ...{ model: changed, samples: Math.min(part, samples), remember, only },
+  const found = await withSamples(context, searchedData(model, samples), (data) => {
+    const source = { ...data, ...computeOf(context) }
+    return searchStatic({
+      ...{ model, source },
+      statistics: chooseRanges(params, statistics),
+      options: toOptions(params),
+      optimize: (candidate) => optimize(restoreFile(candidate)),
+      recalibrate: recalibrateOn(source, params),
+      techniques: chooseTechniques({
+        equalization: params.equalization,
+        smoothQuant: params.smooth_quant,
+        smoothQuantAlpha: params.smooth_quant_alpha,
+        rounding: params.rounding,
+        biasCorrection: params.bias_correction,
       }),
-    techniques: chooseTechniques({
-      equalization: params.equalization,
-      smoothQuant: params.smooth_quant,
-      smoothQuantAlpha: params.smooth_quant_alpha,
-      rounding: params.rounding,
-      biasCorrection: params.bias_correction,
-    }),
-    sensitivity: params.sensitivity,
-    ...judgeOf(context, params, restore),
-    fallback: params.fallback,
-    macs: countMacs(model, (value) => shapes.get(value)?.dims, 1).macs,
-    onProgress: ({ done, total, message }) =>
-      context.onProgress({ done, total, unit: 'candidates', message }),
+      sensitivity: params.sensitivity,
+      ...judgeOf(context, params, restore),
+      fallback: params.fallback,
+      macs: countMacs(model, (value) => shapes.get(value)?.dims, 1).macs,
+      onProgress: ({ done, total, message }) =>
+        context.onProgress({ done, total, unit: 'candidates', message }),
+    })
   })
   const { layers, diagnostics, tried, sensitivity, rounds } = found
   const integers = layers.filter(({ decision }) => decision === 'integer')
@@ -105,21 +108,20 @@ function chooseRanges(params: Params, statistics: CalibrationStatistics): Calibr
   return withRangesOf(statistics, method, { percentile, movingAverageConstant, symmetric })
 }
 
+function searchedData(model: Model, samples: number): StageSamples<'calibration'> {
+  const batchSize = takesSingleSamples(model) ? 1 : calibrationBatchSize(model)
+  const remember = rememberReads(REMEMBERED_BYTES)
+  return { role: 'calibration', model, samples, batchSize, remember }
+}
+
 /** Ranges of a changed model, by the same method. */
-async function recalibrate(
-  context: Context,
-  params: Params,
-  { only, ...part }: CalibrationPart & Pick<RecalibratedPart, 'only'>,
-): Promise<CalibrationStatistics> {
+function recalibrateOn(source: DataSource, params: Params): SearchStaticInput['recalibrate'] {
   const { method, stop_below_drift: stopBelowDrift } = params.calibration
-  const statistics = await calibrateModel({
-    ...{ model: part.model, stopBelowDrift, kind: STATISTICS_OF_METHOD[method], only },
-    read: calibrationReader(context, part),
-    runtime: context.runtime,
-    threads: context.threads,
-    device: context.device,
-  })
-  return chooseRanges(params, statistics)
+  return async (model, part) => {
+    const kind = STATISTICS_OF_METHOD[method]
+    const options = { ...source, ...part, model, source, stopBelowDrift, kind }
+    return chooseRanges(params, await calibrateModel(options))
+  }
 }
 
 /** From the wire's words to the library's. */

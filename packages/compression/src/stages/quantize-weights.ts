@@ -1,5 +1,3 @@
-import type { Feeds } from '@pare/calibration'
-import type { Batch } from '@pare/datasets'
 import type { Model } from '@pare/graph'
 import {
   collectGrams,
@@ -9,8 +7,8 @@ import {
   type QuantizeWeightsOptions,
 } from '@pare/quantization'
 
-import { withCalibrationBatches } from './calibration-batches.js'
 import type { StageContext, StageFunction, StageParams } from './stage.js'
+import { computeOf, withSamples } from './stage-data.js'
 import { readModel, readShapes, writeJson, writeModel } from './stage-files.js'
 
 type Params = StageParams<'quantize_weights'>
@@ -48,21 +46,14 @@ async function gramsFor(
 ): Promise<GramStatistics | undefined> {
   if (params.algorithm !== 'gptq' && params.algorithm !== 'awq') return undefined
   const { samples } = params.calibration
-  return withCalibrationBatches(context, { model, samples }, (batches, total) =>
+  return withSamples(context, { role: 'calibration', model, samples }, (source) =>
     collectGrams({
-      model,
+      ...{ ...computeOf(context), model, batches: source.batches() },
       points: gramPoints(model, toOptions(params)),
-      runtime: context.runtime,
-      batches: feedsOf(batches),
-      threads: context.threads,
       onProgress: ({ samples: done }) =>
-        context.onProgress({ done: Math.min(done, total), total, unit: 'samples' }),
+        context.onProgress({ done, total: source.samples, unit: 'samples' }),
     }),
   )
-}
-
-async function* feedsOf(batches: AsyncIterable<Batch>): AsyncGenerator<Feeds> {
-  for await (const { feeds } of batches) yield feeds
 }
 
 /** From the wire's words to the library's. */

@@ -13,7 +13,7 @@ import { byteLengthOf, elementCount, type Tensor } from '@pare/tensor'
 
 import { agree, areDistinct, differInFloats, samplesOf } from './compare-rows.js'
 import type { StageSetting } from './stage.js'
-import { batchesFor, bindDataset, openDataFile, openStageData } from './stage-data.js'
+import { bindDataset, openDataFile, openStageData, withSamples } from './stage-data.js'
 import { hasInput, inputOf, openOnce, readJson } from './stage-files.js'
 
 /** What `prepare` says in its output `batch`, and the stages that run over data read. */
@@ -96,16 +96,13 @@ async function distinctSamples(
   context: StageSetting<'sample'>,
   widened: Model,
 ): Promise<Tensors | undefined> {
-  const { dataset, close } = await openStageData(context, 'sample')
-  try {
-    const part = { batchSize: COMPARED_SAMPLES, limit: LOOKED_AT_SAMPLES }
-    for await (const { feeds, count } of batchesFor(dataset, widened, part)) {
+  const part = { batchSize: COMPARED_SAMPLES, samples: LOOKED_AT_SAMPLES }
+  return withSamples(context, { role: 'sample', model: widened, ...part }, async (source) => {
+    for await (const { feeds, count } of source.batches()) {
       if (count === COMPARED_SAMPLES && areDistinct(samplesOf(feeds))) return feeds
     }
     return undefined
-  } finally {
-    await close()
-  }
+  })
 }
 
 async function withSession<Result>(

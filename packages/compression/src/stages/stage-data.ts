@@ -1,11 +1,13 @@
 // How stages open the normalized dataset among their inputs, bound to the inputs of a model.
+import { calibrationBatchSize, type Compute } from '@pare/calibration'
 import {
-  type Batch,
   type Dataset,
-  type InputBinding,
+  type DatasetMatch,
   matchDataset,
   openDataset,
   type RememberReads,
+  type SampleSource,
+  sampleSource,
 } from '@pare/datasets'
 import { openFile } from '@pare/datasets/node'
 import type { Model } from '@pare/graph'
@@ -47,13 +49,7 @@ export async function openDataFile(
   }
 }
 
-export interface ModelBinding {
-  readonly inputs: readonly InputBinding[]
-  /** The batch size that the model insists on, or null. */
-  readonly fixedBatchSize: number | null
-}
-
-export function bindDataset(dataset: Dataset, model: Model): ModelBinding {
+export function bindDataset(dataset: Dataset, model: Model): DatasetMatch {
   const labels = dataset.labels === null ? null : { name: dataset.labels }
   const inputs = model.graph.inputs
     .filter(({ name }) => !model.graph.initializers.has(name))
@@ -73,24 +69,43 @@ export function bindDataset(dataset: Dataset, model: Model): ModelBinding {
   return matchDataset({ ...dataset, labels }, inputs)
 }
 
-export interface BatchPart {
-  /** Where the model does not insist on another. */
-  readonly batchSize: number
-  readonly offset?: number
-  readonly limit?: number
+export interface StageSamples<Role extends string> extends OpenStageDataOptions {
+  /** Of the input that is a data set. */
+  readonly role: Role
+  readonly model: Model
+  /** The first so many. Default all. */
+  readonly samples?: number
+  /** Where the model does not insist on another. Default: the one that calibration is fastest with. */
+  readonly batchSize?: number
 }
 
-/** Samples as a model takes them; a batch of a fixed size is padded with its last sample. */
-export function batchesFor(
-  dataset: Dataset,
-  model: Model,
-  { batchSize, ...part }: BatchPart,
-): AsyncIterable<Batch> {
-  const { inputs, fixedBatchSize } = bindDataset(dataset, model)
-  return dataset.batches({
-    ...part,
-    inputs,
-    batchSize: fixedBatchSize ?? batchSize,
-    remainder: fixedBatchSize === null ? 'keep' : 'pad',
-  })
+/** Hands the samples of an input to `use`, as the model takes them, and closes the data set after it. */
+export async function withSamples<Role extends string, Result>(
+  context: StageSetting<Role>,
+  {
+    role,
+    model,
+    samples,
+    batchSize = calibrationBatchSize(model),
+    ...open
+  }: StageSamples<NoInfer<Role>>,
+  use: (source: SampleSource) => Promise<Result>,
+): Promise<Result> {
+  const { dataset, close } = await openStageData(context, role, open)
+  try {
+    const match = bindDataset(dataset, model)
+    const limit = samples === undefined ? {} : { limit: samples }
+    return await use(sampleSource(dataset, { match, batchSize, ...limit }))
+  } finally {
+    await close()
+  }
+}
+
+/** What stages run models over data with: the worker's device. */
+export function computeOf({
+  runtime,
+  threads,
+  device,
+}: Pick<StageSetting, 'runtime' | 'threads' | 'device'>): Compute {
+  return { runtime, threads, device }
 }

@@ -1,13 +1,13 @@
 // The error of a quantized model layer by layer: both models run on the same samples, and tensors
 // that stand for each other are compared. A few tensors at a time, so that memory stays bounded.
+import { type Outputs, runProbes, shownValues } from '@pare/calibration'
+import { toBatches } from '@pare/datasets'
 import type { Model } from '@pare/graph'
 import type { InferenceRuntime, SessionOptions } from '@pare/inference'
-import { encodeModel } from '@pare/onnx'
 import type { ShapeOf } from '@pare/ops'
-import { withOutputs } from '@pare/passes'
 import { elementCount, type RuntimeTensor } from '@pare/tensor'
 
-import { feedsFor } from '../feeds.js'
+import { type Feeds, feedsFor } from '../feeds.js'
 import {
   compareTensors,
   type Fidelity,
@@ -35,7 +35,7 @@ export interface MeasureLayersOptions {
   readonly pairs: readonly TensorPair[]
   /** Shapes in the float model when it runs on one of the batches. */
   readonly shapeOf: ShapeOf
-  readonly batches: readonly Readonly<Record<string, RuntimeTensor>>[]
+  readonly batches: readonly Feeds[]
   /** Options of the sessions; the target's. */
   readonly session?: SessionOptions
   /** Bytes of tensors to hold at a time, both models together, for each batch. Default 64 MiB. */
@@ -80,14 +80,13 @@ async function measureGroup(
   group: readonly TensorPair[],
   options: MeasureLayersOptions,
 ): Promise<readonly LayerError[]> {
-  const { runtime, session = {}, batches } = options
   const originalNames = [...new Set(group.map((pair) => pair.original))]
   const resultNames = [...new Set(group.map((pair) => pair.result))]
   // One after the other, and not both at a time: they may be large.
-  const originals = await runOn(options.original, originalNames, { runtime, session, batches })
-  const results = await runOn(options.result, resultNames, { runtime, session, batches })
+  const originals = await valuesOf(options.original, originalNames, options)
+  const results = await valuesOf(options.result, resultNames, options)
   const sums = new Map<TensorPair, FidelitySums>()
-  for (const batch of batches.keys()) {
+  for (const batch of options.batches.keys()) {
     for (const pair of group) {
       const [x, y] = [originals[batch]?.[pair.original], results[batch]?.[pair.result]]
       if (x === undefined || y === undefined || !areComparable(x, y)) continue
@@ -119,23 +118,30 @@ function isFloat({ dataType }: RuntimeTensor): boolean {
   return dataType.startsWith('float') || dataType === 'bfloat16'
 }
 
-type Outputs = Readonly<Record<string, RuntimeTensor>>
-
-/** These values of the model, for each batch. */
-async function runOn(
+/**
+ * These values of the model, for each batch. What the model gives is shown as well: without it
+ * onnxruntime would leave out what only that needs, and fuse otherwise around it.
+ */
+async function valuesOf(
   model: Model,
   names: readonly string[],
-  options: Pick<MeasureLayersOptions, 'runtime' | 'batches'> & { readonly session: SessionOptions },
+  { runtime, session, batches }: MeasureLayersOptions,
 ): Promise<readonly Outputs[]> {
-  const bytes = encodeModel(withOutputs(model, names))
-  const session = await options.runtime.createSession(bytes, options.session)
-  try {
-    const outputs: Outputs[] = []
-    for (const feeds of options.batches) {
-      outputs.push(await session.run(feedsFor(session, feeds), names))
-    }
-    return outputs
-  } finally {
-    await session.release()
-  }
+  const values: Outputs[] = []
+  const given = model.graph.outputs.map(({ name }) => name)
+  const probe = shownValues({
+    values: [...given, ...names],
+    see: (outputs) => {
+      values.push(Object.fromEntries(names.map((name) => [name, outputs[name]!])))
+    },
+  })
+  const feeds = batches.map((batch) => feedsFor({ inputs: inputsOf(model) }, batch))
+  await runProbes({ runtime, session, model, batches: toBatches(feeds), probes: [probe] })
+  return values
+}
+
+function inputsOf({ graph }: Model) {
+  return graph.inputs.flatMap(({ name, type }) =>
+    type?.kind === 'tensor' ? [{ name, dataType: type.elementType }] : [],
+  )
 }

@@ -1,4 +1,4 @@
-import type { Feeds } from '@pare/calibration'
+import type { Feeds } from '@pare/datasets'
 import { attr, checkModel, type Model } from '@pare/graph'
 import { model } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'

@@ -1,8 +1,14 @@
 // Passes over the data that measure what layers put out on average: as floats, through their own
 // quantization alone, or behind everything that is quantized before them.
-import { rowsOf } from '@pare/calibration'
-import { editGraph, type GraphEditor, type Model, onnxOpset } from '@pare/graph'
-import { encodeModel } from '@pare/onnx'
+import {
+  type AttachedProbe,
+  type Outputs,
+  type Probe,
+  type ProbedBatch,
+  type ProbeGraph,
+  runProbes,
+} from '@pare/calibration'
+import type { GraphEditor, Model } from '@pare/graph'
 import { tensorFromFloat32, tensorFromInts } from '@pare/tensor'
 
 import { errors } from '../errors.js'
@@ -24,40 +30,67 @@ export interface PassInput {
 }
 
 /** What the float layers put out. */
-export async function floatMeans(
+export function floatMeans(
   model: Model,
   layers: readonly IntegerLayer[],
   input: PassInput,
 ): Promise<LayerMeans> {
-  const graph = new MeanGraph(model)
-  for (const layer of layers) graph.addFloat(layer, 1)
-  return graph.run(input)
+  return measure(model, input, (means) => {
+    for (const layer of layers) means.addFloat(layer, 1)
+  })
 }
 
 /** What they would put out with integers in place of their input and weight, less what they do. */
-export async function isolatedErrors(
+export function isolatedErrors(
   model: Model,
   layers: readonly IntegerLayer[],
   input: PassInput,
 ): Promise<LayerMeans> {
-  const graph = new MeanGraph(model)
-  for (const layer of layers) {
-    graph.addFloat(layer, -1)
-    graph.addRounded(layer)
-  }
-  return graph.run(input)
+  return measure(model, input, (means) => {
+    for (const layer of layers) {
+      means.addFloat(layer, -1)
+      means.addRounded(layer)
+    }
+  })
 }
 
 /** What the layers put out in the quantized model with shifts in the biases before them. */
-export async function quantizedMeans(
+export function quantizedMeans(
   quantized: Model,
   layers: readonly IntegerLayer[],
   { shifts, ...input }: PassInput & { readonly shifts: readonly Shift[] },
 ): Promise<LayerMeans> {
-  const graph = new MeanGraph(quantized)
-  for (const shift of shifts) graph.shift(shift)
-  for (const layer of layers) graph.addQuantized(layer)
-  return graph.run(input)
+  return measure(quantized, input, (means) => {
+    for (const shift of shifts) means.shift(shift)
+    for (const layer of layers) means.addQuantized(layer)
+  })
+}
+
+/** Throws `quantization_statistics_missing` when there is no sample. */
+async function measure(
+  model: Model,
+  { source, samples: most, onSamples, signal }: PassInput,
+  add: (means: LayerMeansProbe) => void,
+): Promise<LayerMeans> {
+  const { samples, results } = await runProbes({
+    ...{ ...source, model, signal },
+    session: { config: NO_INTEGER_KERNELS },
+    batches: source.batches({ samples: most }),
+    probes: [layerMeans(add)],
+    onProgress: ({ samples: seen }) => onSamples(seen),
+  })
+  if (samples > 0) return results[0]
+  throw errors.quantization_statistics_missing('correcting biases needs at least one sample')
+}
+
+function layerMeans(add: (means: LayerMeansProbe) => void): Probe<LayerMeans> {
+  return {
+    attach: (graph) => {
+      const means = new LayerMeansProbe(graph)
+      add(means)
+      return means
+    },
+  }
 }
 
 interface MeanTerm {
@@ -66,23 +99,26 @@ interface MeanTerm {
   readonly factor: number
 }
 
-/** A model whose outputs are means of layers; the terms of a layer add up. */
-class MeanGraph {
+/** Means of layers; the terms of a layer add up. */
+class LayerMeansProbe implements AttachedProbe<LayerMeans> {
   private readonly editor: GraphEditor
+  private readonly show: ProbeGraph['show']
   private readonly writer: MeanWriter
   private readonly terms: MeanTerm[] = []
   private readonly rounded = new Map<string, string>()
   private readonly weights = new Map<string, string>()
+  private readonly means = new Map<string, ChannelMean[]>()
 
-  constructor(model: Model) {
-    this.editor = editGraph(model)
-    this.writer = new MeanWriter(this.editor, onnxOpset(model))
+  constructor({ editor, opset, show }: ProbeGraph) {
+    this.editor = editor
+    this.show = show
+    this.writer = new MeanWriter(editor, opset)
   }
 
   addFloat({ report, float }: IntegerLayer, sign: 1 | -1): void {
     const [input = '', weightName = ''] = float.node.inputs
     const value = this.writer.add({ input, layer: float, weightName, weight: float.weight })
-    this.terms.push({ layer: report.output, value, factor: sign * float.weightFactor })
+    this.addTerm({ layer: report.output, value, factor: sign * float.weightFactor })
   }
 
   addRounded(layer: IntegerLayer): void {
@@ -105,7 +141,13 @@ class MeanGraph {
     const weightName = known ?? this.editor.addInitializer('rounded', values)
     this.weights.set(layer.weightReport.name, weightName)
     const value = this.writer.add({ input, layer: float, weightName, weight: values })
-    this.terms.push({ layer: layer.report.output, value, factor: 1 })
+    this.addTerm({ layer: layer.report.output, value, factor: 1 })
+  }
+
+  private addTerm(term: MeanTerm): void {
+    this.terms.push(term)
+    this.means.set(term.layer, [])
+    this.show([term.value])
   }
 
   /** x through its 8 bits and back. Wider integers lose nothing that moves a mean. */
@@ -125,38 +167,18 @@ class MeanGraph {
     return rounded
   }
 
-  /** Throws `quantization_statistics_missing` when there is no sample. */
-  async run({ source, samples, onSamples, signal }: PassInput): Promise<LayerMeans> {
-    const names = this.terms.map(({ value }) => ({ name: value, metadataProps: [] }))
-    this.editor.setOutputs(names)
-    const session = await source.runtime.createSession(encodeModel(this.editor.finish()), {
-      intraOpThreads: source.threads,
-      config: NO_INTEGER_KERNELS,
-    })
-    const means = new Map<string, ChannelMean[]>(this.terms.map(({ layer }) => [layer, []]))
-    let seen = 0
-    try {
-      for await (const feeds of source.batches({ samples })) {
-        signal?.throwIfAborted()
-        const count = rowsOf(feeds)
-        const results = await session.run(feeds)
-        for (const [layer, values] of this.collect(results)) {
-          means.get(layer)!.push({ samples: count, values })
-        }
-        onSamples((seen += count))
-      }
-    } finally {
-      await session.release()
+  /** Rows that fill up a batch count, in the means as in the number of samples that these stand for. */
+  async observe(batch: ProbedBatch): Promise<void> {
+    for (const [layer, values] of this.collect(await batch.outputs())) {
+      this.means.get(layer)!.push({ samples: batch.rows, values })
     }
-    if (seen === 0) {
-      throw errors.quantization_statistics_missing('correcting biases needs at least one sample')
-    }
-    return means
   }
 
-  private collect(
-    results: Readonly<Record<string, { readonly data: unknown }>>,
-  ): ReadonlyMap<string, Float64Array> {
+  result(): LayerMeans {
+    return this.means
+  }
+
+  private collect(results: Outputs): ReadonlyMap<string, Float64Array> {
     const sums = new Map<string, Float64Array>()
     for (const { layer, value, factor } of this.terms) {
       const data = results[value]!.data as Float32Array

@@ -1,22 +1,13 @@
 // What reaches a branch: the model around it runs, shows what the branch captures, and says whether
 // the branch is taken.
-import type { CountedBatch, Feeds } from '@pare/calibration'
+import { type Compute, openSession } from '@pare/calibration'
+import type { Batch, Feeds } from '@pare/datasets'
 import { CodedError } from '@pare/errors'
 import { indexGraph, type Model } from '@pare/graph'
-import type { InferenceRuntime, InferenceSession } from '@pare/inference'
-import { encodeModel } from '@pare/onnx'
+import type { InferenceSession } from '@pare/inference'
 import { toNumbers } from '@pare/tensor'
 
 import type { Branch } from './branches.js'
-
-/** A batch with the number of its rows, which the captured values no longer tell. */
-export type RowedBatch = CountedBatch & { readonly rows: number }
-
-export interface BranchRunner {
-  readonly runtime: InferenceRuntime
-  readonly threads?: number
-  readonly device?: 'cpu' | 'cuda'
-}
 
 /**
  * For each batch that takes the branch, the values of what it captures. Nothing where one of these is
@@ -24,9 +15,9 @@ export interface BranchRunner {
  */
 export async function* branchFeeds(
   branch: Branch,
-  batches: AsyncIterable<RowedBatch>,
-  runner: BranchRunner,
-): AsyncGenerator<RowedBatch> {
+  batches: AsyncIterable<Batch>,
+  compute: Compute,
+): AsyncGenerator<Batch> {
   const { outer, node, model, name } = branch
   const condition = node.inputs[0]!
   const constant = indexGraph(outer.graph).constant(condition)
@@ -34,14 +25,15 @@ export async function* branchFeeds(
   const shown = [...new Set([...(constant === undefined ? [condition] : []), ...wanted])]
   let session: InferenceSession | undefined
   try {
-    for await (const { feeds, count, rows } of batches) {
+    for await (const batch of batches) {
+      const { feeds } = batch
       const computed = shown.filter((value) => feeds[value] === undefined)
-      if (computed.length > 0) session ??= await open(outer, { feeds, computed, runner })
+      if (computed.length > 0) session ??= await open(outer, { feeds, computed, compute })
       if (computed.length > 0 && session === undefined) return
       const results = { ...feeds, ...(await session?.run(feeds)) }
       const said = constant === undefined ? results[condition]!.data : toNumbers(constant)
       if (Boolean(said[0]) !== (name === 'then_branch')) continue
-      yield { feeds: Object.fromEntries(wanted.map((one) => [one, results[one]!])), count, rows }
+      yield { ...batch, feeds: Object.fromEntries(wanted.map((one) => [one, results[one]!])) }
     }
   } finally {
     await session?.release()
@@ -51,21 +43,18 @@ export async function* branchFeeds(
 interface Opening {
   readonly feeds: Feeds
   readonly computed: readonly string[]
-  readonly runner: BranchRunner
+  readonly compute: Compute
 }
 
 /** Undefined where a session refuses to show one of the values. */
 async function open(
   outer: Model,
-  { feeds, computed, runner: { runtime, threads = 1, device } }: Opening,
+  { feeds, computed, compute }: Opening,
 ): Promise<InferenceSession | undefined> {
   const { graph } = withInputTypes(outer, feeds)
   const outputs = computed.map((name) => ({ name, metadataProps: [] }))
   try {
-    return await runtime.createSession(encodeModel({ ...outer, graph: { ...graph, outputs } }), {
-      intraOpThreads: threads,
-      ...(device === undefined ? {} : { device }),
-    })
+    return await openSession(compute, { ...outer, graph: { ...graph, outputs } })
   } catch (error) {
     if (error instanceof CodedError && error.code === 'runtime_rejected_model') return undefined
     throw error

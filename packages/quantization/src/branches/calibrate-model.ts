@@ -4,34 +4,31 @@ import {
   calibrate,
   type CalibrateOptions,
   type CalibrationStatistics,
-  type CountedBatch,
   errors,
-  rowsOf,
   STATISTICS_VERSION,
   type StatisticsKind,
 } from '@pare/calibration'
+import type { Batch, SampleSource } from '@pare/datasets'
 import type { Model } from '@pare/graph'
 
 import { notApplicable } from '../static/not-applicable.js'
 import { observableValues } from '../static/observation-points.js'
 import { type QuantizeStaticOptions, resolveStaticOptions } from '../static/options.js'
-import { branchFeeds, type RowedBatch, withInputTypes } from './branch-feeds.js'
+import { branchFeeds, withInputTypes } from './branch-feeds.js'
 import { branchPrefix, prefixed } from './branch-statistics.js'
 import { type Branch, branchesOf } from './branches.js'
 
 export interface CalibrateModelOptions<Kind extends StatisticsKind = 'minmax'> extends Omit<
   CalibrateOptions<Kind>,
-  'points' | 'batches'
+  'points' | 'batches' | 'samples' | 'samplesBefore'
 > {
   /**
-   * Hands over the data from its beginning: once for the main graph, and once for each branch with
-   * layers; `use` is told how many samples there are, where that is known (`CalibrateOptions.samples`).
-   * `single` is what `takesSingleSamples` says.
+   * Is read from its beginning for the main graph, and for each branch with layers. Where
+   * `takesSingleSamples` says so, it is asked for one sample at a time.
    */
-  readonly read: <Result>(
-    use: (batches: AsyncIterable<CountedBatch>, samples?: number) => Promise<Result>,
-    part: { readonly single: boolean },
-  ) => Promise<Result>
+  readonly source: SampleSource
+  /** Most samples. Default: all of the source. */
+  readonly samples?: number
   /** As for `observationPoints`. */
   readonly quantization?: QuantizeStaticOptions
   /**
@@ -127,44 +124,37 @@ async function calibrateScope<Kind extends StatisticsKind>(
   options: CalibrateModelOptions<Kind> & { readonly single: boolean },
   onSeen: (samples: number) => void,
 ): Promise<Tensors<Kind> | undefined> {
-  return options.read(
-    async (batches, samples = options.samples) => {
-      const outermost: AsyncGenerator<RowedBatch> = watched(batches, onSeen)
-      const reaching = branches.reduce(
-        (around, branch) => branchFeeds(branch, around, options),
-        outermost,
-      )
-      try {
-        const first = await reaching.next()
-        if (first.done === true) return undefined
-        const { tensors } = await calibrate({
-          ...options,
-          model: branches.length === 0 ? model : withInputTypes(model, first.value.feeds),
-          points,
-          batches: resumed(first.value, reaching),
-          onProgress: () => undefined,
-          ...(samples === undefined ? {} : { samples }),
-        })
-        return tensors
-      } finally {
-        await reaching.return(undefined)
-      }
-    },
-    { single: options.single },
+  const { source, samples: most = Infinity, single } = options
+  const samples = Math.min(most, source.samples)
+  const batches = source.batches({ samples, ...(single ? { batchSize: 1 } : {}) })
+  const reaching = branches.reduce(
+    (around, branch) => branchFeeds(branch, around, options),
+    watched(batches, onSeen),
   )
+  try {
+    const first = await reaching.next()
+    if (first.done === true) return undefined
+    const { tensors } = await calibrate({
+      ...options,
+      model: branches.length === 0 ? model : withInputTypes(model, first.value.feeds),
+      ...{ points, samples, batches: resumed(first.value, reaching) },
+      onProgress: () => undefined,
+    })
+    return tensors
+  } finally {
+    await reaching.return(undefined)
+  }
 }
 
 async function* watched(
-  batches: AsyncIterable<CountedBatch>,
+  batches: AsyncIterable<Batch>,
   onSeen: (samples: number) => void,
-): AsyncGenerator<RowedBatch> {
+): AsyncGenerator<Batch> {
   let samples = 0
   for await (const batch of batches) {
-    const { feeds, count } = batch
-    const rows = batch.rows ?? rowsOf(feeds)
-    samples += count
+    samples += batch.count
     onSeen(samples)
-    yield { feeds, count, rows }
+    yield batch
   }
 }
 

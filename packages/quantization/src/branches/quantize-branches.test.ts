@@ -1,5 +1,5 @@
 // Static quantization inside branches of If, calibrated on what the data brings to them.
-import type { Feeds } from '@pare/calibration'
+import type { Feeds } from '@pare/datasets'
 import { checkModel, type Graph, type Model, onnxOpset, subgraphsOf, walkGraphs } from '@pare/graph'
 import { model, type ModelBuilder } from '@pare/graph/testing'
 import { tensorFromFloat32, tensorFromInts } from '@pare/tensor'

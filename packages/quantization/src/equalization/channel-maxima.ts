@@ -1,9 +1,15 @@
 // Greatest magnitude of each channel of some activations. onnxruntime reduces, so a batch costs one
 // number per channel.
-import type { Feeds } from '@pare/calibration'
-import { attr, editGraph, type GraphEditor, type Model, onnxOpset } from '@pare/graph'
+import {
+  type Outputs,
+  type Probe,
+  type ProbedBatch,
+  type ProbeGraph,
+  runProbes,
+} from '@pare/calibration'
+import type { Batch } from '@pare/datasets'
+import { attr, editGraph, type GraphEditor, type Model } from '@pare/graph'
 import type { InferenceSession } from '@pare/inference'
-import { encodeModel } from '@pare/onnx'
 import { tensorFromFloat32, tensorFromInts } from '@pare/tensor'
 
 import { errors } from '../errors.js'
@@ -32,77 +38,105 @@ export interface ChannelMaximaOptions {
 }
 
 /**
- * Runs the float model once over the data: max |x| per channel of each point, float32 [channels].
- * Infinite values and NaN are left out. Throws `quantization_statistics_missing` when there was no
- * batch, and what the runtime throws.
+ * What `channelMaxima` finds in the data: max |x| per channel of each point, float32 [channels]. Throws
+ * `quantization_statistics_missing` when there was no batch, and what the runtime throws.
  */
 export async function collectChannelMaxima(
   options: ChannelMaximaOptions,
 ): Promise<ReadonlyMap<string, Float32Array>> {
-  const { model, points, source, samples, glance } = options
+  const { model, points, source, signal } = options
   const maxima = new Map(points.map(({ value, channels }) => [value, new Float32Array(channels)]))
   if (points.length === 0) return maxima
-  const watcher = new MaximaWatcher(model, points, source)
-  let batches = 0
-  try {
-    const look = async (part: { readonly samples: number; readonly from?: number }) => {
-      for await (const feeds of source.batches(part)) {
-        options.signal?.throwIfAborted()
-        for (const [value, found] of await watcher.reduce(feeds)) raise(maxima.get(value)!, found)
-        batches++
-      }
-    }
-    const first = Math.min(glance?.samples ?? samples, samples)
-    await look({ samples: first })
-    const isDone = first === samples || glance?.isWorthMore(maxima) === false
-    if (!isDone) await look({ from: first, samples: samples - first })
-  } finally {
-    await watcher.release()
-  }
-  if (batches > 0) return maxima
+  const { samples } = await runProbes({
+    ...{ ...source, model, signal },
+    batches: worthwhile(options, maxima),
+    probes: [channelMaxima(points, maxima)],
+  })
+  if (samples > 0) return maxima
   throw errors.quantization_statistics_missing('channel maxima need at least one sample')
 }
 
-function raise(greatest: Float32Array, magnitudes: Float32Array): void {
-  for (let i = 0; i < greatest.length; i++) {
-    if (magnitudes[i]! > greatest[i]!) greatest[i] = magnitudes[i]!
+/** The first few samples; the others when `maxima`, of these then, show that they are worth it. */
+async function* worthwhile(
+  { source, samples, glance }: ChannelMaximaOptions,
+  maxima: ReadonlyMap<string, Float32Array>,
+): AsyncGenerator<Batch> {
+  const first = Math.min(glance?.samples ?? samples, samples)
+  yield* source.batches({ samples: first })
+  const isDone = first === samples || glance?.isWorthMore(maxima) === false
+  if (!isDone) yield* source.batches({ from: first, samples: samples - first })
+}
+
+/** Raises `maxima`, by value, batch by batch. Infinite values and NaN are left out. */
+export function channelMaxima(
+  points: readonly ChannelPoint[],
+  maxima: ReadonlyMap<string, Float32Array>,
+): Probe<ReadonlyMap<string, Float32Array>> {
+  return {
+    attach: (graph) => {
+      const { editor, opset, show } = graph
+      const outputs = points.map((point) =>
+        addReductions(editor, point, { opset, isCareful: false }),
+      )
+      show(outputs.flatMap(({ maxima: name, sum }) => [name, sum]))
+      const careful = new CarefulMaxima(graph, points)
+      return {
+        observe: async (batch) => {
+          const quick = await batch.outputs()
+          const isFinite = outputs.every(({ sum }) => Number.isFinite(Number(quick[sum]!.data[0])))
+          if (isFinite) raise(maxima, outputs, quick)
+          else await careful.raise(maxima, batch)
+        },
+        result: () => maxima,
+        release: () => careful.release(),
+      }
+    },
   }
 }
 
-/** Asks the quick reductions, and the careful ones about batches that are not finite. */
-class MaximaWatcher {
-  private readonly model: Model
-  private readonly points: readonly ChannelPoint[]
-  private readonly source: DataSource
-  private quick: Promise<Reducer> | undefined
-  private careful: Promise<Reducer> | undefined
+function raise(
+  all: ReadonlyMap<string, Float32Array>,
+  outputs: readonly PointOutputs[],
+  results: Outputs,
+): void {
+  for (const { value, maxima } of outputs) {
+    const [greatest, magnitudes] = [all.get(value)!, results[maxima]!.data as Float32Array]
+    for (let i = 0; i < greatest.length; i++) {
+      if (magnitudes[i]! > greatest[i]!) greatest[i] = magnitudes[i]!
+    }
+  }
+}
 
-  constructor(model: Model, points: readonly ChannelPoint[], source: DataSource) {
-    this.model = model
+/** Reductions of the finite values alone, which take longer: for batches where some are not. */
+class CarefulMaxima {
+  private readonly graph: ProbeGraph
+  private readonly points: readonly ChannelPoint[]
+  private opened:
+    { readonly outputs: readonly PointOutputs[]; readonly session: InferenceSession } | undefined
+
+  constructor(graph: ProbeGraph, points: readonly ChannelPoint[]) {
+    this.graph = graph
     this.points = points
-    this.source = source
   }
 
-  async reduce(feeds: Feeds): Promise<ReadonlyMap<string, Float32Array>> {
-    this.quick ??= this.open(false)
-    const { maxima, isFinite } = await run(await this.quick, feeds)
-    if (isFinite) return maxima
-    this.careful ??= this.open(true)
-    return (await run(await this.careful, feeds)).maxima
+  async raise(maxima: ReadonlyMap<string, Float32Array>, { feeds }: ProbedBatch): Promise<void> {
+    this.opened ??= await this.open()
+    const { outputs, session } = this.opened
+    raise(maxima, outputs, await session.run(feeds))
+  }
+
+  private async open() {
+    const { model, opset, open } = this.graph
+    const editor = editGraph(model)
+    const outputs = this.points.map((point) =>
+      addReductions(editor, point, { opset, isCareful: true }),
+    )
+    editor.setOutputs(outputs.map(({ maxima: name }) => ({ name, metadataProps: [] })))
+    return { outputs, session: await open(editor.finish()) }
   }
 
   async release(): Promise<void> {
-    for (const reducer of [this.quick, this.careful]) {
-      if (reducer !== undefined) await (await reducer).session.release()
-    }
-  }
-
-  private async open(isCareful: boolean): Promise<Reducer> {
-    const instrumented = instrument(this.model, this.points, isCareful)
-    const session = await this.source.runtime.createSession(encodeModel(instrumented.model), {
-      intraOpThreads: this.source.threads,
-    })
-    return { session, outputs: instrumented.outputs }
+    await this.opened?.session.release()
   }
 }
 
@@ -113,40 +147,10 @@ interface PointOutputs {
   readonly sum: string
 }
 
-interface Reducer {
-  readonly session: InferenceSession
-  readonly outputs: readonly PointOutputs[]
-}
-
-async function run(
-  { session, outputs }: Reducer,
-  feeds: Feeds,
-): Promise<{ readonly maxima: ReadonlyMap<string, Float32Array>; readonly isFinite: boolean }> {
-  const results = await session.run(feeds)
-  const maxima = outputs.map(
-    ({ value, maxima: name }) => [value, results[name]!.data as Float32Array] as const,
-  )
-  const isFinite = outputs.every(({ sum }) => Number.isFinite(Number(results[sum]!.data[0])))
-  return { maxima: new Map(maxima), isFinite }
-}
-
 /** From here on ReduceMax takes its axes as an input. */
 const AXES_AS_INPUT = 18
 /** TensorProto.FLOAT, the `to` of Cast. */
 const FLOAT = 1
-
-function instrument(
-  model: Model,
-  points: readonly ChannelPoint[],
-  isCareful: boolean,
-): { readonly model: Model; readonly outputs: readonly PointOutputs[] } {
-  const editor = editGraph(model)
-  const opset = onnxOpset(model)
-  const outputs = points.map((point) => addReductions(editor, point, { opset, isCareful }))
-  const names = outputs.flatMap(({ maxima, sum }) => [maxima, sum])
-  editor.setOutputs(names.map((name) => ({ name, metadataProps: [] })))
-  return { model: editor.finish(), outputs }
-}
 
 function addReductions(
   editor: GraphEditor,

@@ -5,6 +5,7 @@ import { onnxRuntime } from '@pare/inference/onnxruntime'
 import { createRandom, tensorFromInts, toFloat32 } from '@pare/tensor'
 import { describe, expect, it } from 'vitest'
 
+import { sourceOf } from '../layers/testing.js'
 import { quantizeStatic } from '../static/quantize-static.js'
 import { calibrated, randomTensor, randomValues, runModel, sqnr } from '../testing.js'
 import { collectChannelMaxima } from './channel-maxima.js'
@@ -242,7 +243,7 @@ describe('a bounded Clip', () => {
     collectChannelMaxima({
       model: built,
       points: clipPoints(built),
-      source: { runtime: onnxRuntime(), threads: 1, batches: () => once(feeds) },
+      source: sourceOf(onnxRuntime(), [feeds]),
       samples: 3,
     })
 
@@ -259,10 +260,6 @@ describe('a bounded Clip', () => {
     }
   })
 })
-
-async function* once<Item>(item: Item): AsyncIterable<Item> {
-  yield await Promise.resolve(item)
-}
 
 /** Inverted residuals as MobileNetV2 has them, with channels as uneven as training leaves them. */
 function mobileNet(): Model {

@@ -5,6 +5,7 @@ import { onnxRuntime } from '@pare/inference/onnxruntime'
 import type { RuntimeTensor } from '@pare/tensor'
 import { describe, expect, it } from 'vitest'
 
+import { sourceOf } from '../layers/testing.js'
 import { quantizeStatic } from '../static/quantize-static.js'
 import { calibrated, randomTensor, randomValues, runModel, sqnr } from '../testing.js'
 import { collectChannelMaxima } from './channel-maxima.js'
@@ -15,10 +16,6 @@ const runtime = onnxRuntime()
 
 type Batch = Readonly<Record<string, RuntimeTensor>>
 
-async function* stream(batches: readonly Batch[]): AsyncIterable<Batch> {
-  for (const batch of batches) yield await Promise.resolve(batch)
-}
-
 async function smoothed(
   built: Model,
   batches: readonly Batch[],
@@ -27,7 +24,7 @@ async function smoothed(
   const channelMaxima = await collectChannelMaxima({
     model: built,
     points: smoothPoints(built, options),
-    source: { runtime, threads: 1, batches: () => stream(batches) },
+    source: sourceOf(runtime, batches),
     samples: 1000,
   })
   return { ...smoothQuant(built, { ...options, channelMaxima }), channelMaxima }
@@ -309,7 +306,7 @@ describe('collectChannelMaxima', () => {
     collectChannelMaxima({
       model: of,
       points: smoothPoints(of, { opTypes: types }),
-      source: { runtime, threads: 1, batches: () => stream(batches) },
+      source: sourceOf(runtime, batches),
       samples: 1000,
     })
 
@@ -344,16 +341,17 @@ describe('collectChannelMaxima', () => {
 
   it('looks at a few samples first, and at the others where they are worth it', async () => {
     const singles = [1, 2, 3, 4].map((seed) => ({ x: randomTensor([1, 3, 4], seed, seed) }))
+    const source = sourceOf(runtime, singles)
     const parts: unknown[] = []
     const glancing = (isWorthMore: boolean) =>
       collectChannelMaxima({
         model: built,
         points: smoothPoints(built, { opTypes: ['Conv'] }),
         source: {
-          ...{ runtime, threads: 1 },
-          batches: ({ samples, from = 0 }) => {
-            parts.push([from, samples])
-            return stream(singles.slice(from, from + samples))
+          ...source,
+          batches: (part = {}) => {
+            parts.push([part.from ?? 0, part.samples])
+            return source.batches(part)
           },
         },
         samples: 4,

@@ -1,4 +1,5 @@
 import { calibrate } from '@pare/calibration'
+import { toBatches } from '@pare/datasets'
 import { checkModel, type Graph, type Model, walkNodes } from '@pare/graph'
 import { attr } from '@pare/graph'
 import { model } from '@pare/graph/testing'
@@ -310,7 +311,12 @@ describe('ranges', () => {
       .build()
     const points = float16ObservationPoints(original)
     expect(points).toEqual(['x', 'm', 'a', 't', 'u', 'b', 'y'])
-    const statistics = await calibrate({ model: original, points, runtime, batches: [X] })
+    const statistics = await calibrate({
+      model: original,
+      points,
+      runtime,
+      batches: toBatches([X]),
+    })
     const { layers } = await equivalent(original, { statistics })
     const out = 'activation_out_of_range'
     expect(layers.map(({ reason }) => reason)).toEqual([undefined, out, out, out, out, undefined])

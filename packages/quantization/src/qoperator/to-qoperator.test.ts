@@ -1,7 +1,7 @@
 // The QOperator file against the QDQ file it is made from, under the real onnxruntime.
 import { readFile } from 'node:fs/promises'
 
-import type { Feeds } from '@pare/calibration'
+import type { Feeds } from '@pare/datasets'
 import { checkModel, type Model } from '@pare/graph'
 import { model } from '@pare/graph/testing'
 import { decodeModel } from '@pare/onnx'

@@ -4,9 +4,8 @@
 //   h = clip(σ(V) · (ζ − γ) + γ, 0, 1),    ζ = 1.1, γ = −0.1       (equations 21 to 24)
 // D is the error in steps of the scale; β falls from 20 to 2, so that h is pushed to 0 or 1 ever
 // more; during the first fifth λ is 0. One session serves layers of every size.
+import { type Compute, openSession } from '@pare/calibration'
 import { attr, editGraph, type Graph, type Model, type Value } from '@pare/graph'
-import type { InferenceRuntime } from '@pare/inference'
-import { encodeModel } from '@pare/onnx'
 import { type Emitter, emitter } from '@pare/ops'
 import type { RuntimeTensor } from '@pare/tensor'
 
@@ -51,13 +50,8 @@ const SETTLED_PART = 0.995
 /** Where σ(V) is so small or great that h is 0 or 1 and has no slope. */
 const SATURATED = 12
 
-export async function openRoundingOptimizer(
-  runtime: InferenceRuntime,
-  threads: number,
-): Promise<RoundingOptimizer> {
-  const session = await runtime.createSession(encodeModel(stepModel()), {
-    intraOpThreads: threads,
-  })
+export async function openRoundingOptimizer(compute: Compute): Promise<RoundingOptimizer> {
+  const session = await openSession(compute, stepModel())
   const optimize: RoundingOptimizer['optimize'] = async (problem, options) => {
     const { blocks, rows, columns } = problem
     const dims = [blocks, rows, columns]

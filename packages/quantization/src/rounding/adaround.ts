@@ -88,7 +88,9 @@ export async function adaRound(options: AdaRoundOptions): Promise<AdaRoundResult
   const { model, source } = options
   const { shared, diagnostics } = findLayers(options)
   if (shared.length === 0) return { model, rounded: [], diagnostics }
-  const optimizer = await openRoundingOptimizer(source.runtime, source.threads)
+  // On the CPU wherever the data is looked at: many small steps.
+  const { runtime, threads = 1 } = source
+  const optimizer = await openRoundingOptimizer({ runtime, threads })
   const editor = editGraph(model)
   const rounded: AdaRoundReport[] = []
   let done = 0

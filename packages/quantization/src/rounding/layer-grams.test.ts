@@ -1,4 +1,4 @@
-import type { Feeds } from '@pare/calibration'
+import type { Feeds } from '@pare/datasets'
 import { attr, indexGraph, type Model } from '@pare/graph'
 import { type AttributeSpec, model } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'

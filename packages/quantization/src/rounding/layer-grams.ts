@@ -2,18 +2,16 @@
 // computed inside the session, so that [B, k, k] leaves it, whatever the number of samples. The
 // columns of a convolution are its patches, cut out by a convolution with one-hot kernels: it has
 // the layer's own strides, pads and dilations.
-import { rowsOf } from '@pare/calibration'
+import { type Outputs, type Probe, runProbes } from '@pare/calibration'
 import {
   attr,
-  editGraph,
   type GraphEditor,
   intsAttribute,
   type Model,
   type Node,
   stringAttribute,
 } from '@pare/graph'
-import { encodeModel } from '@pare/onnx'
-import { type RuntimeTensor, tensorFromFloat32, tensorFromInts } from '@pare/tensor'
+import { tensorFromFloat32, tensorFromInts } from '@pare/tensor'
 
 import { errors } from '../errors.js'
 import type { DataSource } from '../layers/data-source.js'
@@ -45,34 +43,47 @@ export interface CollectLayerGramsInput {
 }
 
 /**
- * One result for each request, in order. Of a batch only as many samples are looked at as have 8 MiB
- * of patches; a batch whose values are not finite at a layer is left out there. Throws
- * `quantization_statistics_missing` when there is no sample, and what the runtime throws.
+ * What `layerGrams` finds in the data. Throws `quantization_statistics_missing` when there is no sample,
+ * and what the runtime throws.
  */
-export async function collectLayerGrams(
-  input: CollectLayerGramsInput,
-): Promise<readonly LayerGram[]> {
-  const { source, requests, signal } = input
-  const writer = new GramWriter(input.model)
-  const outputs = requests.map((request) => writer.add(request))
-  const session = await source.runtime.createSession(encodeModel(writer.finish()), {
-    intraOpThreads: source.threads,
+export async function collectLayerGrams({
+  model,
+  requests,
+  source,
+  samples: most,
+  onSamples,
+  signal,
+}: CollectLayerGramsInput): Promise<readonly LayerGram[]> {
+  const { samples, results } = await runProbes({
+    ...{ ...source, model, signal },
+    batches: source.batches({ samples: most }),
+    probes: [layerGrams(requests)],
+    onProgress: ({ samples: seen }) => onSamples(seen),
   })
-  const sums = requests.map(({ blocks }) => emptyGram(blocks))
-  let seen = 0
-  try {
-    for await (const feeds of source.batches({ samples: input.samples })) {
-      signal?.throwIfAborted()
-      const results = await session.run(feeds)
-      outputs.forEach((names, i) => addBatch(sums[i]!, names, results))
-      seen += rowsOf(feeds)
-      input.onSamples(seen)
-    }
-  } finally {
-    await session.release()
-  }
-  if (seen > 0) return sums
+  if (samples > 0) return results[0]
   throw errors.quantization_statistics_missing('Gram matrices need at least one sample')
+}
+
+/**
+ * One result for each request, in order. Of a batch only as many samples are looked at as have 8 MiB
+ * of patches; a batch whose values are not finite at a layer is left out there.
+ */
+export function layerGrams(requests: readonly GramRequest[]): Probe<readonly LayerGram[]> {
+  return {
+    attach: ({ editor, show }) => {
+      const writer = new GramWriter(editor)
+      const names = requests.map((request) => writer.add(request))
+      show(names.flatMap(({ gram, sums, shape }) => [gram, sums, shape]))
+      const totals = requests.map(({ blocks }) => emptyGram(blocks))
+      return {
+        observe: async (batch) => {
+          const outputs = await batch.outputs()
+          totals.forEach((total, i) => addBatch(total, names[i]!, outputs))
+        },
+        result: () => totals,
+      }
+    },
+  }
 }
 
 type GramSums = { -readonly [Key in keyof LayerGram]: LayerGram[Key] }
@@ -91,11 +102,7 @@ interface GramNames {
   readonly shape: string
 }
 
-function addBatch(
-  total: GramSums,
-  names: GramNames,
-  results: Readonly<Record<string, RuntimeTensor>>,
-): void {
+function addBatch(total: GramSums, names: GramNames, results: Outputs): void {
   const gram = results[names.gram]!.data as Float32Array
   const sums = results[names.sums]!.data as Float32Array
   if (!gram.every(Number.isFinite)) return
@@ -107,14 +114,14 @@ function addBatch(
 /** Floats of one batch's patches. */
 const MAX_PATCH_FLOATS = 2 ** 21
 
-/** Adds Gram matrices to a model and makes them its outputs. Layers alike share one. */
+/** Adds Gram matrices to a graph. Layers alike share one. */
 class GramWriter {
   private readonly editor: GraphEditor
   private readonly known = new Map<string, GramNames>()
   private readonly initializers = new Map<string, string>()
 
-  constructor(model: Model) {
-    this.editor = editGraph(model)
+  constructor(editor: GraphEditor) {
+    this.editor = editor
   }
 
   add({ layer, blocks }: GramRequest): GramNames {
@@ -122,12 +129,6 @@ class GramWriter {
     const known = this.known.get(key) ?? this.write(layer, blocks)
     this.known.set(key, known)
     return known
-  }
-
-  finish(): Model {
-    const names = [...this.known.values()].flatMap((one) => [one.gram, one.sums, one.shape])
-    this.editor.setOutputs(names.map((name) => ({ name, metadataProps: [] })))
-    return this.editor.finish()
   }
 
   private write(layer: WeightedLayer, { blocks, columns }: WeightBlocks): GramNames {

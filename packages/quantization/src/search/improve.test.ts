@@ -1,4 +1,5 @@
-import type { CalibrationStatistics, Feeds } from '@pare/calibration'
+import type { CalibrationStatistics } from '@pare/calibration'
+import type { Feeds } from '@pare/datasets'
 import type { Model } from '@pare/graph'
 import { model } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
@@ -6,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 
 import { calibrateModel } from '../branches/calibrate-model.js'
 import { equalizeLayers } from '../equalization/equalize.js'
+import { sourceOf } from '../layers/testing.js'
 import { observationPoints } from '../static/observation-points.js'
 import { optimize, randomTensor, randomValues } from '../testing.js'
 import { searchStatic } from './search.js'
@@ -56,19 +58,14 @@ async function searched(
   const { widened = 1, outlier = 1, isWild = () => false, ...rest } = given
   const built = network(outlier)
   const asked: (number | undefined)[] = []
-  const upTo = (samples = Infinity) => batches.slice(0, Math.ceil(samples / ROWS))
+  const source = sourceOf(runtime, batches)
   const looked: string[][] = []
-  async function* countedUpTo(samples?: number) {
-    for (const feeds of upTo(samples)) yield await Promise.resolve({ feeds, count: ROWS })
-  }
   const recalibrate: SearchStaticInput['recalibrate'] = async (changed, { samples, only }) => {
     asked.push(samples)
     looked.push(observationPoints(changed).filter(only))
     const found = await calibrateModel({
-      model: changed,
-      only,
-      runtime,
-      read: (use) => use(countedUpTo(samples)),
+      ...{ model: changed, only, runtime, source },
+      ...(samples === undefined ? {} : { samples }),
     })
     return samples === undefined && isWild(changed) ? wider(found, 100) : found
   }
@@ -76,13 +73,7 @@ async function searched(
   asked.length = looked.length = 0
   const result = await searchStatic({
     ...{ model: built, statistics, options: {}, optimize, recalibrate, techniques },
-    source: {
-      ...{ runtime, threads: 1 },
-      async *batches({ samples }) {
-        yield* upTo(samples)
-        await Promise.resolve()
-      },
-    },
+    source,
     sensitivity: 'none',
     fallback: 'none',
     ...rest,

@@ -1,9 +1,7 @@
 // How far a candidate's outputs are from the float model's, on the same samples: what candidates
 // are compared by. The float model runs once; its outputs are kept within a budget.
-import { rowsOf } from '@pare/calibration'
+import { type Outputs, runProbes, shownValues } from '@pare/calibration'
 import type { Model } from '@pare/graph'
-import type { InferenceSession } from '@pare/inference'
-import { encodeModel } from '@pare/onnx'
 import type { RuntimeTensor } from '@pare/tensor'
 
 import { errors } from '../errors.js'
@@ -24,8 +22,6 @@ export interface Reference {
   readonly compare: (candidate: Model) => Promise<OutputError>
 }
 
-export type Outputs = Readonly<Record<string, RuntimeTensor>>
-
 export interface ReferenceOptions {
   readonly model: Model
   readonly source: DataSource
@@ -41,46 +37,33 @@ export async function createReference(options: ReferenceOptions): Promise<Refere
   const { model, source, maxBytes = DEFAULT_MAX_BYTES } = options
   const answers: Outputs[] = []
   let bytes = 0
-  let samples = 0
-  await withSession(source, model, async (session) => {
-    for await (const feeds of source.batches({ samples: options.samples })) {
-      const outputs = await session.run(feeds)
+  const keep = shownValues({
+    see: (outputs) => {
       answers.push(outputs)
-      samples += rowsOf(feeds)
       bytes += Object.values(outputs).reduce((sum, { data }) => sum + bytesOf(data), 0)
-      if (bytes >= maxBytes) break
-    }
+    },
+    isDone: () => bytes >= maxBytes,
   })
-  if (samples === 0) {
-    throw errors.quantization_statistics_missing('comparing candidates needs at least one sample')
-  }
-  return {
-    samples,
-    compare: (candidate) =>
-      withSession(source, candidate, async (session) => {
-        const sum = new ErrorSum()
-        let batch = 0
-        for await (const feeds of source.batches({ samples })) {
-          const expected = answers[batch++]
-          if (expected === undefined) break
-          sum.add(expected, await session.run(feeds))
-        }
-        return sum.error()
-      }),
-  }
+  const batches = source.batches({ samples: options.samples })
+  const { samples } = await runProbes({ ...source, model, batches, probes: [keep] })
+  if (samples > 0) return { samples, compare: (candidate) => compare(candidate, answers, options) }
+  throw errors.quantization_statistics_missing('comparing candidates needs at least one sample')
 }
 
-async function withSession<Result>(
-  { runtime, threads }: DataSource,
+/** On the batches that there are answers to. */
+async function compare(
   model: Model,
-  use: (session: InferenceSession) => Promise<Result>,
-): Promise<Result> {
-  const session = await runtime.createSession(encodeModel(model), { intraOpThreads: threads })
-  try {
-    return await use(session)
-  } finally {
-    await session.release()
-  }
+  answers: readonly Outputs[],
+  { source, samples }: ReferenceOptions,
+): Promise<OutputError> {
+  const sum = new ErrorSum()
+  let seen = 0
+  const add = shownValues({
+    see: (outputs) => sum.add(answers[seen++]!, outputs),
+    isDone: () => seen === answers.length,
+  })
+  await runProbes({ ...source, model, batches: source.batches({ samples }), probes: [add] })
+  return sum.error()
 }
 
 function bytesOf(data: RuntimeTensor['data']): number {

@@ -1,10 +1,11 @@
-import { calibrate, type Feeds } from '@pare/calibration'
+import { calibrate } from '@pare/calibration'
+import { type Feeds, toBatches } from '@pare/datasets'
 import type { Model } from '@pare/graph'
 import { model } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
 import { describe, expect, it } from 'vitest'
 
-import type { DataSource } from '../layers/data-source.js'
+import { sourceOf } from '../layers/testing.js'
 import { observationPoints } from '../static/observation-points.js'
 import { optimize, randomTensor, randomValues } from '../testing.js'
 import type { Verdict } from './fallback.js'
@@ -16,14 +17,7 @@ import type { Technique } from './technique.js'
 const runtime = onnxRuntime()
 const BATCHES: readonly Feeds[] = [1, 2].map((seed) => ({ x: randomTensor([32, 16], seed) }))
 
-const source: DataSource = {
-  runtime,
-  threads: 1,
-  async *batches({ samples }) {
-    yield* BATCHES.slice(0, Math.ceil(samples / 32))
-    await Promise.resolve()
-  },
-}
+const source = sourceOf(runtime, BATCHES)
 
 /** Three layers; one channel of the second's input is `outlier` times larger than the others. */
 function threeLayers(outlier: number): Model {
@@ -50,7 +44,12 @@ const withOneBadLayer = () => threeLayers(1000)
 
 async function inputFor(built: Model): Promise<SearchStaticInput> {
   const recalibrate = (changed: Model) =>
-    calibrate({ model: changed, points: observationPoints(changed), runtime, batches: BATCHES })
+    calibrate({
+      model: changed,
+      points: observationPoints(changed),
+      runtime,
+      batches: toBatches(BATCHES),
+    })
   return {
     model: built,
     statistics: await recalibrate(built),

@@ -1,13 +1,12 @@
 // What each layer costs: quantized alone, and left float alone. Both are run, not modelled: the first
 // by the arithmetic that the specification has, the second by the kernels of a quantized model each.
-import type { CalibrationStatistics } from '@pare/calibration'
+import { type CalibrationStatistics, type Probe, runProbes } from '@pare/calibration'
 import { CodedError } from '@pare/errors'
 import type { Model } from '@pare/graph'
-import { encodeModel } from '@pare/onnx'
 
 import { NO_INTEGER_KERNELS } from '../bias/bias-passes.js'
 import type { DataSource } from '../layers/data-source.js'
-import { integerLayersEverywhere } from '../layers/integer-layers.js'
+import { type IntegerLayer, integerLayersEverywhere } from '../layers/integer-layers.js'
 import { type StaysFloat, staysFloat } from '../report/decision.js'
 import type { LayerReport } from '../report/report.js'
 import type { QuantizeStaticOptions } from '../static/options.js'
@@ -17,7 +16,7 @@ import {
   type QuantizeStaticResult,
 } from '../static/quantize-static.js'
 import { ErrorSum, type OutputError, type Reference } from './output-error.js'
-import { switchedModel } from './switched-model.js'
+import { type SwitchedModel, switchedModel } from './switched-model.js'
 
 /** One layer's row of the report. Plain JSON; decibels of the model's outputs. */
 export interface LayerSensitivity {
@@ -70,24 +69,37 @@ export async function measureQuantizedAlone({
 }: AloneInput): Promise<ReadonlyMap<string, OutputError>> {
   const layers = integerLayersEverywhere(model, quantized)
   const switched = switchedModel(model, layers)
-  const sums = new Map(layers.map(({ report }) => [report.output, new ErrorSum()]))
-  const session = await source.runtime.createSession(encodeModel(switched.model), {
-    intraOpThreads: source.threads,
-    config: NO_INTEGER_KERNELS,
+  const { results } = await runProbes({
+    ...{ ...source, model: switched.model },
+    session: { config: NO_INTEGER_KERNELS },
+    batches: source.batches({ samples }),
+    probes: [eachAlone(layers, switched, onLayer)],
   })
-  try {
-    for await (const feeds of source.batches({ samples })) {
-      const float = await session.run({ ...feeds, ...switched.choose(undefined) })
-      for (const { report } of layers) {
-        onLayer?.(report)
-        const rounded = await session.run({ ...feeds, ...switched.choose(report.output) })
-        sums.get(report.output)!.add(float, rounded)
+  return results[0]
+}
+
+/** Asks a switched model about each layer, by its output. */
+function eachAlone(
+  layers: readonly IntegerLayer[],
+  { choose }: SwitchedModel,
+  onLayer: AloneInput['onLayer'],
+): Probe<ReadonlyMap<string, OutputError>> {
+  return {
+    attach: ({ model, show }) => {
+      show(model.graph.outputs.map(({ name }) => name))
+      const sums = new Map(layers.map(({ report }) => [report.output, new ErrorSum()]))
+      return {
+        observe: async ({ rerun }) => {
+          const float = await rerun(choose(undefined))
+          for (const { report } of layers) {
+            onLayer?.(report)
+            sums.get(report.output)!.add(float, await rerun(choose(report.output)))
+          }
+        },
+        result: () => new Map([...sums].map(([output, sum]) => [output, sum.error()])),
       }
-    }
-  } finally {
-    await session.release()
+    },
   }
-  return new Map([...sums].map(([output, sum]) => [output, sum.error()]))
 }
 
 /** Leave-one-float: the model's output error with each layer alone in float. */

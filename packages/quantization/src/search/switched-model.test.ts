@@ -1,12 +1,13 @@
-import { calibrate, type Feeds } from '@pare/calibration'
+import { calibrate } from '@pare/calibration'
+import { type Feeds, toBatches } from '@pare/datasets'
 import { attr, type Model } from '@pare/graph'
 import { model } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
 import { encodeModel } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
 
-import type { DataSource } from '../layers/data-source.js'
 import { integerLayers } from '../layers/integer-layers.js'
+import { sourceOf } from '../layers/testing.js'
 import { staysFloat } from '../report/decision.js'
 import { observationPoints } from '../static/observation-points.js'
 import type { QuantizeStaticOptions } from '../static/options.js'
@@ -19,14 +20,7 @@ import { switchedModel } from './switched-model.js'
 const runtime = onnxRuntime()
 const BATCHES: readonly Feeds[] = [1, 2].map((seed) => ({ x: randomTensor([16, 8, 8, 8], seed) }))
 
-const source: DataSource = {
-  runtime,
-  threads: 1,
-  async *batches({ samples }) {
-    yield* BATCHES.slice(0, Math.ceil(samples / 16))
-    await Promise.resolve()
-  },
-}
+const source = sourceOf(runtime, BATCHES)
 
 /** Conv → Relu → depthwise Conv, flattened; MatMul + Add; Gemm with alpha and beta. */
 function network(): Model {
@@ -58,7 +52,7 @@ function network(): Model {
 async function quantizedNetwork(options: QuantizeStaticOptions) {
   const float = network()
   const points = observationPoints(float)
-  const statistics = await calibrate({ model: float, points, runtime, batches: BATCHES })
+  const statistics = await calibrate({ model: float, points, runtime, batches: toBatches(BATCHES) })
   return {
     float,
     statistics,

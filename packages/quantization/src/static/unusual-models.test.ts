@@ -1,5 +1,5 @@
 // Models of many forms, as libraries and exporters write them: each is quantized where it can be.
-import type { Feeds } from '@pare/calibration'
+import type { Feeds } from '@pare/datasets'
 import { attr, checkModel, type Model, onnxOpset, walkNodes } from '@pare/graph'
 import { model, type ModelBuilder } from '@pare/graph/testing'
 import { tensorFromFloat32, tensorFromInts } from '@pare/tensor'

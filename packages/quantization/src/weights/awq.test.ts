@@ -1,3 +1,4 @@
+import { toBatches } from '@pare/datasets'
 import { attr, checkModel, type Model } from '@pare/graph'
 import { model, type ModelBuilder } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
@@ -34,7 +35,7 @@ function withLayer(start: (builder: ModelBuilder) => ModelBuilder): Model {
 
 async function compare(built: Model, options: QuantizeWeightsOptions = {}) {
   const points = gramPoints(built)
-  const grams = await collectGrams({ model: built, points, runtime, batches: [feeds] })
+  const grams = await collectGrams({ model: built, points, runtime, batches: toBatches([feeds]) })
   const quantize = (algorithm: 'rtn' | 'awq' | 'gptq') =>
     quantizeWeights(built, { algorithm, accuracyLevel: 0, ...options }, { grams })
   const [rtn, awq, gptq] = [await quantize('rtn'), await quantize('awq'), await quantize('gptq')]
@@ -109,7 +110,12 @@ describe('awq', () => {
     const even = randomTensor([400, K], 2)
     const built = withLayer((b) => b.node('Abs', ['x'], ['v']))
     const points = gramPoints(built)
-    const grams = await collectGrams({ model: built, points, runtime, batches: [{ x: even }] })
+    const grams = await collectGrams({
+      model: built,
+      points,
+      runtime,
+      batches: toBatches([{ x: even }]),
+    })
     const awq = await quantizeWeights(built, { algorithm: 'awq' }, { grams })
     expect(opTypes(awq)).toEqual(['Abs', 'MatMulNBits'])
     expect(awq.diagnostics).toEqual([])
@@ -181,7 +187,7 @@ describe('gptq', () => {
   it('is the same however often it runs', async () => {
     const built = withLayer((b) => b.node('Abs', ['x'], ['v']))
     const points = gramPoints(built)
-    const grams = await collectGrams({ model: built, points, runtime, batches: [feeds] })
+    const grams = await collectGrams({ model: built, points, runtime, batches: toBatches([feeds]) })
     const options = { algorithm: 'gptq', actOrder: true } as const
     const once = await quantizeWeights(built, options, { grams })
     expect(await quantizeWeights(built, options, { grams })).toEqual(once)

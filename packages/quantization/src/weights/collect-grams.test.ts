@@ -1,3 +1,4 @@
+import { toBatches } from '@pare/datasets'
 import { model } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
 import { describe, expect, it } from 'vitest'
@@ -29,7 +30,7 @@ const batches = [
 ]
 
 function collect(of: readonly (typeof batches)[number][]) {
-  return collectGrams({ model: built, points, runtime, batches: of })
+  return collectGrams({ model: built, points, runtime, batches: toBatches(of) })
 }
 
 describe('collectGrams', () => {

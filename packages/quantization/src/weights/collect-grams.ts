@@ -1,9 +1,8 @@
 // One pass over the data for all layers: XᵀX of every layer's input is computed inside the session,
 // so that only [K, K] leaves it, whatever the number of samples.
-import { type Feeds, rowsOf } from '@pare/calibration'
-import { attr, editGraph, type GraphEditor, type Model, onnxOpset } from '@pare/graph'
-import type { InferenceRuntime, InferenceSession } from '@pare/inference'
-import { encodeModel } from '@pare/onnx'
+import { type Compute, type Outputs, type Probe, runProbes } from '@pare/calibration'
+import type { Batches } from '@pare/datasets'
+import { attr, type GraphEditor, type Model } from '@pare/graph'
 import { type RuntimeTensor, tensorFromInts } from '@pare/tensor'
 
 import { errors } from '../errors.js'
@@ -35,47 +34,43 @@ export function gramPoints(
   return [...points.values()]
 }
 
-export interface CollectGramsOptions {
+export interface CollectGramsOptions extends Compute {
   readonly model: Model
   /** `gramPoints(model, options)`. */
   readonly points: readonly GramPoint[]
-  readonly runtime: InferenceRuntime
-  readonly batches: AsyncIterable<Feeds> | Iterable<Feeds>
-  /** Default 1. */
-  readonly threads?: number
-  readonly device?: 'cpu' | 'cuda'
+  readonly batches: Batches
   readonly onProgress?: (progress: { readonly samples: number }) => void
   readonly signal?: AbortSignal
 }
 
 /**
- * Runs the float model once over the data. A batch whose activations are not finite is left out at
- * the inputs concerned. Throws `quantization_statistics_missing` when there was no batch, and what
- * the runtime throws.
+ * What `inputGrams` finds in the data. Throws `quantization_statistics_missing` when there was no batch,
+ * and what the runtime throws.
  */
 export async function collectGrams(options: CollectGramsOptions): Promise<GramStatistics> {
-  const { model, points, runtime, batches } = options
-  const instrumented = withGrams(model, points)
-  const session = await runtime.createSession(encodeModel(instrumented.model), {
-    intraOpThreads: options.threads ?? 1,
-    ...(options.device === undefined ? {} : { device: options.device }),
-  })
-  const sums = points.map((point) => ({ ...point, ...emptyGram(point.columns) }))
-  let samples = 0
-  try {
-    for await (const feeds of batches) {
-      options.signal?.throwIfAborted()
-      await addBatch(session, feeds, { sums, outputs: instrumented.outputs })
-      samples += rowsOf(feeds)
-      options.onProgress?.({ samples })
-    }
-  } finally {
-    await session.release()
+  const { samples, results } = await runProbes({ ...options, probes: [inputGrams(options.points)] })
+  if (samples > 0) return { samples, inputs: results[0] }
+  throw errors.quantization_statistics_missing('Gram matrices need at least one sample')
+}
+
+/**
+ * The Gram matrix of each point, by value name. A batch whose activations are not finite is left out at
+ * the inputs concerned.
+ */
+export function inputGrams(points: readonly GramPoint[]): Probe<ReadonlyMap<string, InputGram>> {
+  return {
+    attach: ({ editor, opset, show }) => {
+      const outputs = points.map((point) => addGram(editor, point, opset >= AXES_AS_INPUT))
+      show(outputs.flatMap(({ gram, magnitude, shape }) => [gram, magnitude, shape]))
+      const sums = points.map((point) => ({ ...point, ...emptyGram(point.columns) }))
+      return {
+        observe: async (batch) => {
+          if (points.length > 0) addBatch(sums, outputs, await batch.outputs())
+        },
+        result: () => new Map(sums.map(({ value, ...gram }) => [value, gram])),
+      }
+    },
   }
-  if (samples === 0) {
-    throw errors.quantization_statistics_missing('Gram matrices need at least one sample')
-  }
-  return { samples, inputs: new Map(sums.map(({ value, ...gram }) => [value, gram])) }
 }
 
 type Sums = { -readonly [Key in keyof InputGram]: InputGram[Key] } & { readonly value: string }
@@ -95,13 +90,7 @@ interface GramOutputs {
   readonly shape: string
 }
 
-async function addBatch(
-  session: InferenceSession,
-  feeds: Feeds,
-  { sums, outputs }: { readonly sums: readonly Sums[]; readonly outputs: readonly GramOutputs[] },
-): Promise<void> {
-  if (sums.length === 0) return
-  const results = await session.run(feeds)
+function addBatch(sums: readonly Sums[], outputs: readonly GramOutputs[], results: Outputs): void {
   for (const [i, sum] of sums.entries()) {
     const { gram, magnitude, shape } = outputs[i]!
     const magnitudes = floats(results[magnitude]!)
@@ -121,18 +110,6 @@ function floats(tensor: RuntimeTensor): Float32Array {
 const FLOAT = 1
 /** From here on ReduceSum takes its axes as an input. */
 const AXES_AS_INPUT = 13
-
-function withGrams(
-  model: Model,
-  points: readonly GramPoint[],
-): { readonly model: Model; readonly outputs: readonly GramOutputs[] } {
-  const editor = editGraph(model)
-  const hasAxesInput = onnxOpset(model) >= AXES_AS_INPUT
-  const outputs = points.map((point) => addGram(editor, point, hasAxesInput))
-  const names = outputs.flatMap(({ gram, magnitude, shape }) => [gram, magnitude, shape])
-  editor.setOutputs(names.map((name) => ({ name, metadataProps: [] })))
-  return { model: editor.finish(), outputs }
-}
 
 function addGram(
   editor: GraphEditor,

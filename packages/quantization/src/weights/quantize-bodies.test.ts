@@ -1,4 +1,5 @@
 // Weight quantization inside bodies of If, Loop and Scan.
+import { toBatches } from '@pare/datasets'
 import { checkModel, type Graph, type Model, subgraphsOf } from '@pare/graph'
 import { model } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
@@ -109,7 +110,7 @@ describe('quantizeWeights in bodies', () => {
         model: built,
         points: gramPoints(built, options),
         runtime: onnxRuntime(),
-        batches: [{ x: randomTensor([64, 32], 7), flag: feeds(1)['flag']! }],
+        batches: toBatches([{ x: randomTensor([64, 32], 7), flag: feeds(1)['flag']! }]),
       })
       const {
         model: quantized,

@@ -1,6 +1,7 @@
 // gptq and awq against round to nearest on a whole transformer, by the error of its output on data
 // that was not calibrated on. As in language models, a few channels of the activations are much
 // larger than the others, and neighbouring channels share causes.
+import { toBatches } from '@pare/datasets'
 import { checkModel, type Model } from '@pare/graph'
 import { model, type ModelBuilder } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
@@ -95,7 +96,7 @@ describe.each([1])('a transformer, seed %i, in 4 bits', (seed) => {
       model: built,
       points: gramPoints(built),
       runtime: onnxRuntime(),
-      batches: [{ x: calibration }],
+      batches: toBatches([{ x: calibration }]),
     })
     for (const algorithm of ['rtn', 'gptq', 'awq'] as const) {
       const { model: quantized } = await quantizeWeights(built, { algorithm }, { grams })

@@ -1,16 +1,16 @@
+import { type Batches, type Feeds, toBatches } from '@pare/datasets'
 import { model } from '@pare/graph/testing'
 import type { InferenceRuntime } from '@pare/inference'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
 import { createRandom } from '@pare/tensor'
 import { describe, expect, it } from 'vitest'
 
-import { calibrate, type CalibrateOptions } from './calibrate.js'
-import { compareStatistics } from './compare-statistics.js'
-import { readHistogram } from './histogram-observer.js'
-import { mergeStatistics } from './merge-statistics.js'
-import { rangesOf } from './ranges-of.js'
-import type { HistogramState } from './statistics.js'
-import type { Feeds } from './watcher.js'
+import { calibrate, type CalibrateOptions } from '../calibrate.js'
+import { compareStatistics } from '../compare-statistics.js'
+import { readHistogram } from '../histogram-observer.js'
+import { mergeStatistics } from '../merge-statistics.js'
+import { rangesOf } from '../ranges-of.js'
+import type { HistogramState } from '../statistics.js'
 
 const runtime = onnxRuntime()
 const points = ['x', 'h', 'r', 'c']
@@ -39,10 +39,13 @@ function batch(rows: number, seed: number): Feeds {
   return { x: { dataType: 'float32', dims: [rows, 8], data } }
 }
 
-async function observe(
-  batches: CalibrateOptions['batches'],
-  options: Partial<CalibrateOptions<'histogram'>> = {},
-) {
+type Options = Partial<CalibrateOptions<'histogram'>>
+
+function observe(feeds: readonly Feeds[], options: Options = {}) {
+  return observeBatches(toBatches(feeds), options)
+}
+
+function observeBatches(batches: Batches, options: Options = {}) {
   return calibrate({ model: network(), points, runtime, batches, kind: 'histogram', ...options })
 }
 
@@ -103,21 +106,15 @@ describe('calibrate with histograms', () => {
   })
 
   it('does not count rows that only fill up a batch', async () => {
-    const counted = await observe([
-      { feeds: batch(6, 1), count: 6 },
-      { feeds: batch(6, 3), count: 1 },
-    ])
+    const filled = [
+      { feeds: batch(6, 1), count: 6, rows: 6, offset: 0 },
+      { feeds: batch(6, 3), count: 1, rows: 6, offset: 6 },
+    ]
+    const counted = await observeBatches(filled)
     const { samples, tensors } = counted
     expect(samples).toBe(7)
     expect(totalOf(tensors['h']!.state)).toBe(7 * 16)
-    const sliced = await observe(
-      [
-        { feeds: batch(6, 1), count: 6 },
-        { feeds: batch(6, 3), count: 1 },
-      ],
-      { maxBytes: 40 },
-    )
-    expect(sliced).toEqual(counted)
+    expect(await observeBatches(filled, { maxBytes: 40 })).toEqual(counted)
   })
 
   it('leaves out and counts infinite values and NaN', async () => {
@@ -153,7 +150,7 @@ describe('stopBelowDrift', () => {
     const constant = Array.from({ length: 40 }, () => many[0]!)
     for (const kind of ['minmax', 'histogram'] as const) {
       const { samples } = await calibrate({
-        ...{ model: network(), points, runtime, batches: constant },
+        ...{ model: network(), points, runtime, batches: toBatches(constant) },
         kind,
         stopBelowDrift: 0.001,
       })
@@ -177,7 +174,7 @@ describe('moving average over batches', () => {
     })
     const statistics = await calibrate({
       ...{ model: network(), points: ['x'], runtime, kind: 'moving_average' },
-      batches: [scaled(1), scaled(2), scaled(4)],
+      batches: toBatches([scaled(1), scaled(2), scaled(4)]),
     })
     const { max } = rangesOf(statistics, 'moving_average', { movingAverageConstant: 0.5 }).get('x')!
     expect(max).toBe(2.75)

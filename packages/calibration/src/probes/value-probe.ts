@@ -3,26 +3,36 @@
 // session in groups that fit into a byte budget; a tensor greater than the budget leaves it in
 // windows. Sizes are learned from a run on one sample. Where there is much to count, a thread counts
 // while onnxruntime runs the next batch.
-import type { Model } from '@pare/graph'
+import { type Feeds, firstRow } from '@pare/datasets'
 
-import { fixedBatchSize } from './batch-size.js'
-import { countInThread } from './count-in-thread.js'
-import { type Counter, countHere, type PointValues } from './counter.js'
-import { minMaxObserver } from './min-max-observer.js'
-import type { CountingObserver } from './observer.js'
-import { openShareSource, type Share, type SharedTensor, type ShareSource } from './share-source.js'
-import type { MinMaxState, StatisticsKind, TensorStatistics } from './statistics.js'
-import { COUNTED_VALUES, phaseOf, strideOf } from './stride.js'
-import type { Feeds, ObservedBatch, States, Watcher, WatchOptions } from './watcher.js'
+import { fixedBatchSize } from '../batch-size.js'
+import { countInThread } from '../count-in-thread.js'
+import { type Counter, countHere, type PointValues } from '../counter.js'
+import { minMaxObserver } from '../min-max-observer.js'
+import type { CountingObserver } from '../observer.js'
+import type { MinMaxState, StatisticsKind } from '../statistics.js'
+import { COUNTED_VALUES, phaseOf, strideOf } from '../stride.js'
+import type { AttachedProbe, Probe, ProbedBatch, ProbeGraph } from './probe.js'
+import { attachShares, type Share, type SharedTensor, type ShareSource } from './share-source.js'
+import type { States, TensorsOf } from './statistics-probe.js'
 
 /** Default of `maxBytes`: activations of one batch that are outside onnxruntime at a time. */
 const MAX_BYTES = 128 * 2 ** 20
 
-export async function watchValues<Kind extends StatisticsKind>(
-  options: WatchOptions,
+export interface CountingOptions {
+  readonly maxBytes?: number
+  readonly samples?: number
+  readonly samplesBefore?: number
+  readonly countedValues?: number
+}
+
+/** The options are those of `calibrate`. */
+export function valueProbe<Kind extends StatisticsKind>(
+  points: readonly string[],
   observer: CountingObserver<Kind>,
-): Promise<Watcher<Kind>> {
-  return new ValueWatcher(options, observer, await openShareSource(options))
+  options: CountingOptions,
+): Probe<TensorsOf<Kind>> {
+  return { attach: (graph) => new ValueProbe({ graph, points, observer, options }) }
 }
 
 /**
@@ -41,30 +51,41 @@ interface Plan {
   readonly size: number
 }
 
-interface Probe {
+interface Sizes {
   readonly shapes: ReadonlyMap<string, readonly number[]>
   readonly rows: number
 }
 
-class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
-  private readonly options: WatchOptions
+interface Parts<Kind extends StatisticsKind> {
+  readonly graph: ProbeGraph
+  readonly points: readonly string[]
+  readonly observer: CountingObserver<Kind>
+  readonly options: CountingOptions
+}
+
+class ValueProbe<Kind extends StatisticsKind> implements AttachedProbe<TensorsOf<Kind>> {
+  private readonly points: readonly string[]
   private readonly observer: CountingObserver<Kind>
+  private readonly options: CountingOptions
   private readonly source: ShareSource
+  private readonly takesAnyBatch: boolean
   private readonly maxElements: number
   private readonly ranks = new Map<string, number>()
   private samplesBefore: number
   private counter: Counter<Kind> | undefined
   private groups: readonly (readonly Plan[])[] | undefined
 
-  constructor(options: WatchOptions, observer: CountingObserver<Kind>, source: ShareSource) {
-    this.options = options
+  constructor({ graph, points, observer, options }: Parts<Kind>) {
+    this.points = points
     this.observer = observer
-    this.source = source
+    this.options = options
+    this.source = attachShares(graph, points)
+    this.takesAnyBatch = fixedBatchSize(graph.model) === undefined
     this.samplesBefore = options.samplesBefore ?? 0
     this.maxElements = Math.max(1, Math.floor((options.maxBytes ?? MAX_BYTES) / 4))
   }
 
-  async observe(batch: ObservedBatch): Promise<void> {
+  async observe(batch: ProbedBatch): Promise<void> {
     this.groups ??= await this.plan(batch)
     for (const group of this.groups) {
       const [first] = group
@@ -75,10 +96,10 @@ class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
     this.samplesBefore += batch.count
   }
 
-  private async observeGroup(group: readonly Plan[], batch: ObservedBatch): Promise<void> {
+  private async observeGroup(group: readonly Plan[], batch: ProbedBatch): Promise<void> {
     await this.counter!.room(4 * sumOfSizes(group))
     const shares = group.map((plan) => this.shareOf(plan))
-    const taken = await this.source.take(batch.feeds, shares)
+    const taken = await this.source.take(batch, shares)
     const tensors: PointValues[] = []
     for (const share of shares) {
       const tensor = taken.get(share.point)!
@@ -89,14 +110,14 @@ class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
     this.counter!.add(tensors)
   }
 
-  private async observeWindows(plan: Plan, batch: ObservedBatch): Promise<void> {
+  private async observeWindows(plan: Plan, batch: ProbedBatch): Promise<void> {
     const { point, stride: step } = plan
     const width = this.maxElements * step
     let limit = Infinity
     for (let { start } = this.shareOf(plan); start < limit; start += width) {
       await this.counter!.room(4 * this.maxElements)
       const share = { point, start, end: start + width, step }
-      const tensor = (await this.source.take(batch.feeds, [share])).get(point)!
+      const tensor = (await this.source.take(batch, [share])).get(point)!
       if (!this.accept(point, tensor)) return
       if (isSuspicious(share, tensor)) return this.observeWhole(this.shareOf(plan), batch)
       limit = elementsOf(tensor.dims, batch)
@@ -105,14 +126,14 @@ class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
   }
 
   /** The slow way for infinite values and NaN: all values leave the session, and are told apart here. */
-  private async observeWhole(share: Share, batch: ObservedBatch): Promise<void> {
+  private async observeWhole(share: Share, batch: ProbedBatch): Promise<void> {
     const { point } = share
     let limit = Infinity
     let next = share.start
     for (let start = 0; start < limit; start += this.maxElements) {
       await this.counter!.room(4 * this.maxElements)
       const window = { point, start, end: start + this.maxElements, step: 1 }
-      const tensor = (await this.source.take(batch.feeds, [window])).get(point)!
+      const tensor = (await this.source.take(batch, [window])).get(point)!
       limit = elementsOf(tensor.dims, batch)
       const values = tensor.values!.subarray(0, limit - start)
       const chosen: number[] = []
@@ -136,9 +157,9 @@ class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
     return { point, start, end: Number.MAX_SAFE_INTEGER, step: stride }
   }
 
-  private async plan(batch: ObservedBatch): Promise<readonly (readonly Plan[])[]> {
+  private async plan(batch: ProbedBatch): Promise<readonly (readonly Plan[])[]> {
     const { samples, countedValues = COUNTED_VALUES } = this.options
-    const { shapes, rows } = await this.probe(batch)
+    const { shapes, rows } = await this.sizes(batch)
     const plans = [...shapes].map(([point, dims]) => {
       const size = dims.reduce((product, dim) => product * dim, 1)
       // What has no row for each sample is one thing with the whole batch.
@@ -155,15 +176,17 @@ class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
    * Shapes from a run on one sample where the model takes that: a run on the whole batch takes time,
    * and onnxruntime would keep its memory beside that of the runs to come.
    */
-  private async probe({ feeds, rows }: ObservedBatch): Promise<Probe> {
-    if (rows > 1 && takesAnyBatch(this.options.model)) {
+  private async sizes(batch: ProbedBatch): Promise<Sizes> {
+    const { feeds, rows } = batch
+    const of = (some: Feeds) => this.source.shapes(batch, some)
+    if (rows > 1 && this.takesAnyBatch) {
       try {
-        return { shapes: await this.source.shapes(firstRow(feeds, rows)), rows: 1 }
+        return { shapes: await of(firstRow(feeds, rows)), rows: 1 }
       } catch {
         // Not every model that leaves the batch open takes every batch.
       }
     }
-    return { shapes: await this.source.shapes(feeds), rows }
+    return { shapes: await of(feeds), rows }
   }
 
   private openCounter(valuesPerBatch: number, samplesPerBatch: number): Counter<Kind> {
@@ -176,10 +199,10 @@ class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
     return countInThread(this.observer.kind, { maxBytes: 4 * this.maxElements })
   }
 
-  async tensors(): Promise<Readonly<Record<string, TensorStatistics<Kind>>>> {
+  async result(): Promise<TensorsOf<Kind>> {
     const states = await this.counter?.states()
     const tensors: States<Kind> = new Map()
-    for (const point of this.options.points) {
+    for (const point of this.points) {
       const state = states?.get(point)
       if (state !== undefined) tensors.set(point, { rank: this.ranks.get(point)!, state })
     }
@@ -191,28 +214,13 @@ class ValueWatcher<Kind extends StatisticsKind> implements Watcher<Kind> {
   }
 }
 
-function takesAnyBatch(model: Model): boolean {
-  return fixedBatchSize(model) === undefined
-}
-
-function firstRow(feeds: Feeds, rows: number): Feeds {
-  return Object.fromEntries(
-    Object.entries(feeds).map(([name, tensor]) => {
-      const { dims, data } = tensor
-      if (dims[0] !== rows) return [name, tensor]
-      const row = data.slice(0, data.length / rows) as typeof data
-      return [name, { ...tensor, dims: [1, ...dims.slice(1)], data: row }]
-    }),
-  )
-}
-
 /** Whether reductions say that a share of the values cannot do without the others. */
 function isSuspicious({ step }: Share, { reductions }: SharedTensor): boolean {
   return step > 1 && reductions !== undefined && minMaxObserver.needsValues(reductions)
 }
 
 /** What there is to count; the rows that fill up a batch repeat a sample, which changes no range. */
-function valuesOf(share: Share, tensor: SharedTensor, batch: ObservedBatch): PointValues {
+function valuesOf(share: Share, tensor: SharedTensor, batch: ProbedBatch): PointValues {
   const { point, start, step } = share
   const length = Math.max(0, Math.ceil((elementsOf(tensor.dims, batch) - start) / step))
   const values = tensor.values!.subarray(0, length)
@@ -226,7 +234,7 @@ function reduce(values: Float32Array): MinMaxState {
 }
 
 /** `count` of the `rows` of a batch are samples: the elements of a tensor that belong to these. */
-function elementsOf(dims: readonly number[], { rows, count }: ObservedBatch): number {
+function elementsOf(dims: readonly number[], { rows, count }: ProbedBatch): number {
   const size = dims.reduce((product, dim) => product * dim, 1)
   return dims[0] === rows && rows > 0 ? (size / rows) * count : size
 }

@@ -1,30 +1,27 @@
-// The model with the observers' reductions added. Its original outputs are left out: only small
-// results leave the session, and onnxruntime drops what no reduction needs.
+// Adds to the graph of a run what observers reduce values with, and shares of the values themselves. The
+// model's own outputs are not among what is shown: only small results leave the session, and
+// onnxruntime drops what no reduction needs.
 import { editGraph, type GraphEditor, type Model } from '@pare/graph'
 import { tensorFromInts } from '@pare/tensor'
 
-import { nonNegativeImages } from './non-negative-images.js'
-import type { NameMaker, ReducingObserver } from './observer.js'
+import { nonNegativeImages } from '../non-negative-images.js'
+import type { NameMaker, ReducingObserver } from '../observer.js'
+import { int64 } from './int64.js'
+import type { ProbeGraph } from './probe.js'
 
-export interface InstrumentedModel {
-  readonly model: Model
-  /** The outputs of each observed value's reduction. */
-  readonly outputs: ReadonlyMap<string, readonly string[]>
-}
-
-export function instrument(
-  model: Model,
+/** Returns the outputs of each observed value's reduction. */
+export function addReductions(
+  graph: ProbeGraph,
   points: readonly string[],
   observer: Pick<ReducingObserver, 'reduce'>,
-): InstrumentedModel {
-  const editor = editGraph(model)
-  const addReductions = reductionsOf(model, editor, observer)
+): ReadonlyMap<string, readonly string[]> {
+  const { model, editor } = graph
+  const reduce = reductionsOf(model, editor, observer)
   const outputs = new Map(
-    points.map((point, i) => [point, addReductions(point, numbered(editor, i))] as const),
+    points.map((point, i) => [point, reduce(point, numbered(editor, i))] as const),
   )
-  const names = [...outputs.values()].flat()
-  editor.setOutputs(names.map((name) => ({ name, metadataProps: [] })))
-  return { model: editor.finish(), outputs }
+  graph.show([...outputs.values()].flat())
+  return outputs
 }
 
 /** Adds what an observer reduces a value with; gives the outputs of it. */
@@ -80,51 +77,38 @@ export interface SharedValue {
   readonly reductions: readonly string[]
 }
 
-export interface SharingModel {
-  readonly model: Model
-  readonly values: ReadonlyMap<string, SharedValue>
-}
-
 /**
- * The model with a share of each value as output: every `step`-th element, in row-major order, from
- * `start` to before `end`. The reductions of the observer look at all of them.
+ * Shows a share of each value: every `step`-th element, in row-major order, from `start` to before `end`.
+ * The reductions of the observer look at all of them. No element where a run says nothing of a value.
  */
-export function exposeShares(
-  model: Model,
+export function addShares(
+  graph: ProbeGraph,
   points: readonly string[],
   observer: Pick<ReducingObserver, 'reduce'>,
-): SharingModel {
-  const editor = editGraph(model)
+): ReadonlyMap<string, SharedValue> {
+  const { model, editor } = graph
   const all = editor.addInitializer('all', tensorFromInts('int64', [1], [-1]))
   const axes = editor.addInitializer('axes', tensorFromInts('int64', [1], [0]))
-  const addReductions = reductionsOf(model, editor, observer)
+  const reduce = reductionsOf(model, editor, observer)
   const values = new Map<string, SharedValue>()
   for (const [i, point] of points.entries()) {
     const name = numbered(editor, i)
     const [start, end, step] = [name('start'), name('end'), name('step')]
     const [slice, shape, flat] = [name('slice'), name('shape'), name('flat')]
-    const reductions = addReductions(point, name)
+    const reductions = reduce(point, name)
     editor.addNode({ opType: 'Reshape', inputs: [point, all], outputs: [flat] })
     editor.addNode({ opType: 'Slice', inputs: [flat, start, end, axes, step], outputs: [slice] })
     editor.addNode({ opType: 'Shape', inputs: [point], outputs: [shape] })
+    addScalar(graph, start, 0)
+    addScalar(graph, end, 0)
+    addScalar(graph, step, 1)
+    graph.show([slice, shape, ...reductions])
     values.set(point, { start, end, step, slice, shape, reductions })
   }
-  const outputs = [...values.values()].flatMap(({ slice, shape, reductions }) => [
-    slice,
-    shape,
-    ...reductions,
-  ])
-  editor.setOutputs(outputs.map((name) => ({ name, metadataProps: [] })))
-  return { model: withScalars(editor.finish(), [...values.values()]), values }
+  return values
 }
 
-function withScalars(model: Model, values: readonly SharedValue[]): Model {
-  const scalars = values
-    .flatMap(({ start, end, step }) => [start, end, step])
-    .map((name) => ({
-      name,
-      type: { kind: 'tensor', elementType: 'int64', shape: [{ size: 1 }] } as const,
-      metadataProps: [],
-    }))
-  return { ...model, graph: { ...model.graph, inputs: [...model.graph.inputs, ...scalars] } }
+function addScalar(graph: ProbeGraph, name: string, idle: number): void {
+  const type = { kind: 'tensor', elementType: 'int64', shape: [{ size: 1 }] } as const
+  graph.addInput({ name, type, metadataProps: [] }, int64(idle))
 }

@@ -1,12 +1,13 @@
 // Where the counted values come from: every value of the model, or every k-th, as onnxruntime hands
 // them out.
-import { onnxOpset } from '@pare/graph'
+import type { Feeds } from '@pare/datasets'
 import type { InferenceSession } from '@pare/inference'
 import type { RuntimeTensor } from '@pare/tensor'
 
-import { expose, exposeShapes, exposeShares, type SharingModel, SLICE_OPSET } from './instrument.js'
-import { minMaxObserver } from './min-max-observer.js'
-import { type Feeds, openSession, type WatchOptions } from './watcher.js'
+import { minMaxObserver } from '../min-max-observer.js'
+import { addShares, expose, exposeShapes, type SharedValue, SLICE_OPSET } from './instrument.js'
+import { int64 } from './int64.js'
+import type { Outputs, ProbedBatch, ProbeGraph } from './probe.js'
 
 /** The elements `start`, `start + step`, … before `end` of a value, in row-major order. */
 export interface Share {
@@ -27,19 +28,24 @@ export interface SharedTensor {
 export interface ShareSource {
   /** Whether a share may have a step other than 1. */
   readonly takesSteps: boolean
-  /** Shapes of the values for these feeds, in the order of the points; float32 ones only, if known. */
-  readonly shapes: (feeds: Feeds) => Promise<ReadonlyMap<string, readonly number[]>>
-  readonly take: (
+  /**
+   * Shapes of the values with these feeds in place of the batch's, in the order of the points; float32
+   * ones only, if known.
+   */
+  readonly shapes: (
+    batch: ProbedBatch,
     feeds: Feeds,
+  ) => Promise<ReadonlyMap<string, readonly number[]>>
+  readonly take: (
+    batch: ProbedBatch,
     shares: readonly Share[],
   ) => Promise<ReadonlyMap<string, SharedTensor>>
   readonly release: () => Promise<void>
 }
 
-export async function openShareSource(options: WatchOptions): Promise<ShareSource> {
-  if (onnxOpset(options.model) < SLICE_OPSET) return new WholeSource(options)
-  const sharing = exposeShares(options.model, options.points, minMaxObserver)
-  return new SlicingSource(sharing, await openSession(options, sharing.model))
+export function attachShares(graph: ProbeGraph, points: readonly string[]): ShareSource {
+  if (graph.opset < SLICE_OPSET) return new WholeSource(graph, points)
+  return new SlicingSource(addShares(graph, points, minMaxObserver))
 }
 
 /**
@@ -49,28 +55,29 @@ export async function openShareSource(options: WatchOptions): Promise<ShareSourc
  */
 class SlicingSource implements ShareSource {
   readonly takesSteps = true
-  private readonly sharing: SharingModel
-  private readonly session: InferenceSession
+  private readonly values: ReadonlyMap<string, SharedValue>
 
-  constructor(sharing: SharingModel, session: InferenceSession) {
-    this.sharing = sharing
-    this.session = session
+  constructor(values: ReadonlyMap<string, SharedValue>) {
+    this.values = values
   }
 
-  async shapes(feeds: Feeds): Promise<ReadonlyMap<string, readonly number[]>> {
-    const results = await this.run(feeds, [])
+  async shapes(batch: ProbedBatch, feeds: Feeds): Promise<ReadonlyMap<string, readonly number[]>> {
+    const results = await batch.rerun(feeds)
     return new Map(
-      [...this.sharing.values]
+      [...this.values]
         .filter(([, { slice }]) => results[slice]!.dataType === 'float32')
         .map(([point, { shape }]) => [point, numbersOf(results[shape]!)]),
     )
   }
 
-  async take(feeds: Feeds, shares: readonly Share[]): Promise<ReadonlyMap<string, SharedTensor>> {
-    const results = await this.run(feeds, shares)
+  async take(
+    batch: ProbedBatch,
+    shares: readonly Share[],
+  ): Promise<ReadonlyMap<string, SharedTensor>> {
+    const results = await batch.rerun(this.boundsOf(shares))
     return new Map(
       shares.map(({ point }) => {
-        const { slice, shape, reductions } = this.sharing.values.get(point)!
+        const { slice, shape, reductions } = this.values.get(point)!
         const { data } = results[slice]!
         return [
           point,
@@ -84,49 +91,51 @@ class SlicingSource implements ShareSource {
     )
   }
 
-  private run(feeds: Feeds, shares: readonly Share[]): Promise<Feeds> {
+  private boundsOf(shares: readonly Share[]): Feeds {
     const bounds: Record<string, RuntimeTensor> = {}
-    for (const { start, end, step } of this.sharing.values.values()) {
-      Object.assign(bounds, { [start]: ZERO, [end]: ZERO, [step]: ONE })
-    }
     for (const share of shares) {
-      const { start, end, step } = this.sharing.values.get(share.point)!
+      const { start, end, step } = this.values.get(share.point)!
       bounds[start] = int64(share.start)
       bounds[end] = int64(share.end)
       bounds[step] = int64(share.step)
     }
-    return this.session.run({ ...feeds, ...bounds })
+    return bounds
   }
 
-  async release(): Promise<void> {
-    await this.session.release()
+  release(): Promise<void> {
+    return Promise.resolve()
   }
 }
 
 /** Below opset 10 Slice has no step: whole values leave the session, from one session per group. */
 class WholeSource implements ShareSource {
   readonly takesSteps = false
-  private readonly options: WatchOptions
+  private readonly graph: ProbeGraph
+  private readonly points: readonly string[]
   private readonly sessions = new Map<string, InferenceSession>()
 
-  constructor(options: WatchOptions) {
-    this.options = options
+  constructor(graph: ProbeGraph, points: readonly string[]) {
+    this.graph = graph
+    this.points = points
   }
 
-  async shapes(feeds: Feeds): Promise<ReadonlyMap<string, readonly number[]>> {
-    const { model, outputs } = exposeShapes(this.options.model, this.options.points)
-    const session = await openSession(this.options, model)
+  async shapes(batch: ProbedBatch, feeds: Feeds): Promise<ReadonlyMap<string, readonly number[]>> {
+    const { model, outputs } = exposeShapes(this.graph.model, this.points)
+    const session = await this.graph.open(model)
     try {
-      const results = await session.run(feeds)
+      const results = await session.run({ ...batch.feeds, ...feeds })
       return new Map([...outputs].map(([point, name]) => [point, numbersOf(results[name]!)]))
     } finally {
       await session.release()
     }
   }
 
-  async take(feeds: Feeds, shares: readonly Share[]): Promise<ReadonlyMap<string, SharedTensor>> {
+  async take(
+    { feeds }: ProbedBatch,
+    shares: readonly Share[],
+  ): Promise<ReadonlyMap<string, SharedTensor>> {
     const session = await this.sessionOf(shares.map(({ point }) => point))
-    const results = await session.run(feeds)
+    const results: Outputs = await session.run(feeds)
     return new Map(
       shares.map((share) => {
         const { data, dims } = results[share.point]!
@@ -140,8 +149,7 @@ class WholeSource implements ShareSource {
   private async sessionOf(points: readonly string[]): Promise<InferenceSession> {
     const key = JSON.stringify(points)
     const session =
-      this.sessions.get(key) ??
-      (await openSession(this.options, expose(this.options.model, points)))
+      this.sessions.get(key) ?? (await this.graph.open(expose(this.graph.model, points)))
     this.sessions.set(key, session)
     return session
   }
@@ -154,10 +162,3 @@ class WholeSource implements ShareSource {
 function numbersOf(tensor: RuntimeTensor): readonly number[] {
   return Array.from(tensor.data as BigInt64Array, Number)
 }
-
-function int64(value: number): RuntimeTensor {
-  return { dataType: 'int64', dims: [1], data: BigInt64Array.of(BigInt(value)) }
-}
-
-const ZERO = int64(0)
-const ONE = int64(1)

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { STATISTICS_OF_METHOD } from '@pare/calibration'
+import { STATISTICS_OF_METHOD, type StatisticsKind } from '@pare/calibration'
 import { type RememberReads, rememberReads } from '@pare/datasets'
 import { float32Array, npz } from '@pare/datasets/testing'
 import type { Model } from '@pare/graph'
@@ -13,10 +13,9 @@ import { calibrateModel, chooseTechniques, searchStatic } from '@pare/quantizati
 import { createRandom } from '@pare/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { calibrationReader } from './calibration-batches.js'
-import { calibrationSource } from './calibration-source.js'
 import { optimizeWith } from './optimize-model.js'
 import type { StageSetting } from './stage.js'
+import { computeOf, withSamples } from './stage-data.js'
 
 const random = createRandom(3)
 const normals = (count: number) => Float32Array.from({ length: count }, () => random.normal())
@@ -72,32 +71,33 @@ function watchedMemory() {
   return { given, remember: watched }
 }
 
-async function search(built: Model, remember?: RememberReads) {
-  const part = { model: built, samples: SAMPLES, ...(remember ? { remember } : {}) }
-  const kinds = new Set(Object.values(STATISTICS_OF_METHOD))
-  const calibrate = (kind: Parameters<typeof calibrateModel>[0]['kind'], changed: Model) =>
-    calibrateModel({
-      ...{ model: changed, ...(kind === undefined ? {} : { kind }), runtime: context.runtime },
-      read: calibrationReader(context, { ...part, model: changed }),
+function search(built: Model, remember?: RememberReads) {
+  const part = { role: 'calibration', model: built, samples: SAMPLES, remember } as const
+  return withSamples(context, part, async (data) => {
+    const source = { ...data, ...computeOf(context) }
+    const calibrate = (kind: StatisticsKind, changed: Model) =>
+      calibrateModel({ ...computeOf(context), model: changed, kind, source })
+    const all = []
+    for (const kind of new Set(Object.values(STATISTICS_OF_METHOD))) {
+      all.push(await calibrate(kind, built))
+    }
+    const recalibrate = (changed: Model) => calibrate('minmax', changed)
+    const found = await searchStatic({
+      model: built,
+      statistics: await recalibrate(built),
+      options: {},
+      optimize: optimizeWith(context),
+      source,
+      recalibrate,
+      techniques: chooseTechniques({
+        ...{ equalization: true, smoothQuant: true, smoothQuantAlpha: 0.5 },
+        ...{ rounding: 'adaround', biasCorrection: 'full' },
+      }),
+      sensitivity: 'both',
+      fallback: 'none',
     })
-  const all = []
-  for (const kind of kinds) all.push(await calibrate(kind, part.model))
-  const recalibrate = (changed: Model) => calibrate('minmax', changed)
-  const found = await searchStatic({
-    model: part.model,
-    statistics: await recalibrate(part.model),
-    options: {},
-    optimize: optimizeWith(context),
-    source: calibrationSource(context, part),
-    recalibrate,
-    techniques: chooseTechniques({
-      ...{ equalization: true, smoothQuant: true, smoothQuantAlpha: 0.5 },
-      ...{ rounding: 'adaround', biasCorrection: 'full' },
-    }),
-    sensitivity: 'both',
-    fallback: 'none',
+    return { all, tried: found.tried, sensitivity: found.sensitivity }
   })
-  return { all, tried: found.tried, sensitivity: found.sensitivity }
 }
 
 describe('calibration data that is remembered', () => {
