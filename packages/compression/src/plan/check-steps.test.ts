@@ -23,8 +23,11 @@ describe('checkStep', () => {
 
   it.each([
     [{ op_types_to_quantize: ['MatMul', 'Relu'] }, ['op_types_to_quantize/1']],
-    [{ op_types_to_quantize: ['Conv'] }, ['op_types_to_quantize/0']],
-    [{ bits: 2, op_types_to_quantize: ['Gather'] }, ['op_types_to_quantize/0']],
+    [{ format: 'MatMulNBits', op_types_to_quantize: ['Conv'] }, ['op_types_to_quantize/0']],
+    [
+      { format: 'MatMulNBits', bits: 2, op_types_to_quantize: ['Gather'] },
+      ['op_types_to_quantize/0'],
+    ],
   ])('points at what %j cannot be', (parameters, expected) => {
     const found = pointers({ ...weights, ...parameters })
     expect(found).toEqual(expected.map((parameter) => `#/recipe/steps/0/${parameter}`))
@@ -50,7 +53,7 @@ describe('checkStep', () => {
 
   it.each([
     weights,
-    { ...weights, bits: 2 },
+    { ...weights, bits: 2, op_types_to_quantize: ['Conv', 'ConvTranspose', 'Gather'] },
     { ...weights, bits: 4, format: 'QDQ', op_types_to_quantize: ['Conv', 'Gather'] },
     { type: 'quantize_dynamic', op_types_to_quantize: ['Conv'] },
     { type: 'convert_float16', op_block_list: ['Softmax'] },

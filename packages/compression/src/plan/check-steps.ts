@@ -61,8 +61,9 @@ function opTypeProblem(
   if (!WEIGHT_OP_TYPES.some((known) => known === opType)) {
     return `expected one of ${WEIGHT_OP_TYPES.join(', ')}`
   }
-  if (opType === 'Conv' && format === 'MatMulNBits') {
-    return 'there is no MatMulNBits of a Conv; use format QDQ'
+  if (opType.startsWith('Conv') && format === 'MatMulNBits') {
+    return `there is no MatMulNBits of a ${opType}; use format auto or QDQ`
   }
-  return opType === 'Gather' && bits === 2 ? 'a Gather reads 4 and 8 bits' : undefined
+  const isRefused = opType === 'Gather' && bits === 2 && format === 'MatMulNBits'
+  return isRefused ? 'a Gather reads 4 and 8 bits' : undefined
 }

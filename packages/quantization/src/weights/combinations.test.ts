@@ -2,7 +2,7 @@
 // onnxruntime, as the file stands and optimized, or it is refused with the reason.
 import { checkModel, type Model } from '@pare/graph'
 import { model } from '@pare/graph/testing'
-import { WEIGHT_FORMATS } from '@pare/recipe'
+import { WEIGHT_FORMATS, WEIGHT_OP_TYPES } from '@pare/recipe'
 import {
   type DataType,
   decodeFloat16,
@@ -17,14 +17,28 @@ import { quantizeWeights } from './quantize-weights.js'
 
 type Float = Extract<DataType, 'float32' | 'float16'>
 
-const OPS = ['MatMul', 'Gemm', 'Gather', 'Conv'] as const
-const DIMS = { MatMul: [64, 48], Gemm: [48, 64], Gather: [64, 48], Conv: [16, 8, 3, 3] } as const
+const OPS = WEIGHT_OP_TYPES
+const DIMS = {
+  MatMul: [64, 48],
+  Gemm: [48, 64],
+  Gather: [64, 48],
+  Conv: [16, 8, 3, 3],
+  ConvTranspose: [8, 16, 3, 3],
+} as const
+
+function isConvolution(opType: (typeof OPS)[number]): boolean {
+  return opType.startsWith('Conv')
+}
 
 function oneLayer(opType: (typeof OPS)[number], float: Float): Model {
   const dims = DIMS[opType]
   const count = dims.reduce((product: number, size) => product * size, 1)
   const built = model({ opset: 17 })
-    .input('x', opType === 'Gather' ? 'int64' : float, opType === 'Conv' ? [1, 8, 6, 6] : undefined)
+    .input(
+      'x',
+      opType === 'Gather' ? 'int64' : float,
+      isConvolution(opType) ? [1, 8, 6, 6] : undefined,
+    )
     .initializer('w', tensorFromFloats(float, dims, randomValues(count, 2)))
   const inputs = opType === 'Gather' ? ['w', 'x'] : ['x', 'w']
   return built
@@ -37,7 +51,7 @@ function input(opType: (typeof OPS)[number], float: Float): RuntimeTensor {
   if (opType === 'Gather') {
     return { dataType: 'int64', dims: [2, 3], data: BigInt64Array.from([0n, 5n, 63n, 7n, 8n, 9n]) }
   }
-  const dims = opType === 'Conv' ? [1, 8, 6, 6] : [5, 64]
+  const dims = isConvolution(opType) ? [1, 8, 6, 6] : [5, 64]
   const x = randomTensor(dims, 1)
   if (float === 'float32') return x
   return { ...x, dataType: float, data: encodeFloat16(x.data as Float32Array) }
@@ -67,7 +81,8 @@ const cases = OPS.flatMap((opType) =>
 /** What no kernel reads. */
 function isImpossible({ opType, format, bits }: (typeof cases)[number]): boolean {
   if (format === 'QDQ') return bits === 2
-  return opType === 'Conv' || (opType === 'Gather' && bits === 2)
+  if (format === 'auto') return false
+  return isConvolution(opType) || (opType === 'Gather' && bits === 2)
 }
 
 /** Decibels that bits are worth at least. */

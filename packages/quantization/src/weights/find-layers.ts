@@ -9,15 +9,18 @@ import {
 } from '@pare/graph'
 import { type Layer, readLayer } from '@pare/ops'
 import { NO_SHAPES, rankOf, type ValueShapes } from '@pare/passes'
+import { WEIGHT_OP_TYPES } from '@pare/recipe'
 import { elementCount, type Tensor } from '@pare/tensor'
 
 import { hasOpenBodies } from '../open-bodies.js'
 import { stays, type StaysUnquantized } from './decision.js'
-import type { ResolvedWeightsOptions } from './options.js'
+import { type ResolvedWeightsOptions, type StoredFormat, storedFormat } from './options.js'
 
 /**
  * How the weight lies. `kn`: […1, K, N] of MatMul and Gemm. `nk`: [N, K] of Gemm with transB. `conv`:
- * [M, C/group, k…], summed over all but the first. `table`: [V, D] of Gather, blocks along D.
+ * [M, C/group, k…] of Conv, [C, M/group, k…] of ConvTranspose; its rows are those of the first axis,
+ * which serves both, since the weight is float again before it is multiplied. `table`: [V, D] of
+ * Gather, blocks along D.
  */
 export type WeightLayout = 'kn' | 'nk' | 'conv' | 'table'
 
@@ -26,9 +29,10 @@ export interface WeightLayer {
   readonly weightName: string
   readonly weight: Tensor & { readonly dataType: 'float32' | 'float16' }
   readonly layout: WeightLayout
-  /** Output channels, or entries of a table. */
+  readonly format: StoredFormat
+  /** Output channels, entries of a table, or the first axis of a convolution's weight. */
   readonly rows: number
-  /** Values summed into one output, or the width of a table. */
+  /** Values of a row: summed into one output, or the width of a table. */
   readonly columns: number
   /** The activation that the weight is multiplied with; indices for a table. */
   readonly input: string
@@ -36,7 +40,7 @@ export interface WeightLayer {
   readonly index: GraphIndex
 }
 
-const CANDIDATES: ReadonlySet<string> = new Set(['Conv', 'Gather', 'Gemm', 'MatMul'])
+const CANDIDATES: ReadonlySet<string> = new Set(WEIGHT_OP_TYPES)
 
 export interface FindOptions {
   readonly options: Pick<ResolvedWeightsOptions, 'format' | 'opTypesToQuantize' | 'nodesToExclude'>
@@ -118,9 +122,11 @@ function weightLayer(
   }
   const form = formOf(read)
   if ('reason' in form) return form
-  const rank = rankProblem(node, weight, { options, index, shapes })
+  const format = storedFormat(node.opType, options.format)
+  const rank = rankProblem(node, weight, { format, index, shapes })
   if (rank !== undefined) return rank
-  return { node, weightName, weight, ...form, input: node.inputs[read.dataInput] ?? '', index }
+  const input = node.inputs[read.dataInput] ?? ''
+  return { node, weightName, weight, ...form, format, input, index }
 }
 
 function isFloat(tensor: Tensor): tensor is WeightLayer['weight'] {
@@ -132,10 +138,10 @@ function forbiddenBy(node: Node, options: FindOptions['options']): StaysUnquanti
   if (nodesToExclude.includes(node.name) || nodesToExclude.includes(nodeLabel(node))) {
     return stays('excluded_by_name', 'it is in nodes_to_exclude')
   }
-  if (node.opType === 'Conv' && format === 'MatMulNBits') {
+  if (node.opType.startsWith('Conv') && format === 'MatMulNBits') {
     return stays(
       'no_kernel',
-      'onnxruntime multiplies packed weights only in MatMul; use format QDQ',
+      'onnxruntime multiplies packed weights only in MatMul; use format auto or QDQ',
     )
   }
   return opTypesToQuantize.includes(node.opType)
@@ -147,8 +153,8 @@ function formOf(layer: Layer): Pick<WeightLayer, 'layout' | 'rows' | 'columns'> 
   const { kind, inputAxis, outputAxis, inputs, outputs, unusual } = layer
   if (unusual !== undefined) return stays(unusual.reason, unusual.message)
   if (kind === 'convolution') {
-    const perRow = elementCount(layer.weight.tensor.dims.slice(1))
-    return { layout: 'conv', rows: outputs, columns: perRow }
+    const [rows = 0, ...others] = layer.weight.tensor.dims
+    return { layout: 'conv', rows, columns: elementCount(others) }
   }
   if (kind !== 'table') {
     const layout = outputAxis < inputAxis ? 'nk' : 'kn'
@@ -164,13 +170,13 @@ function rankProblem(
   node: Node,
   weight: Tensor,
   {
-    options,
+    format,
     index,
     shapes,
-  }: { options: FindOptions['options']; index: GraphIndex; shapes: ValueShapes | undefined },
+  }: { format: StoredFormat; index: GraphIndex; shapes: ValueShapes | undefined },
 ): StaysUnquantized | undefined {
   const isLent = node.opType === 'MatMul' && weight.dims.length > 2
-  if (options.format !== 'MatMulNBits' || !isLent) return undefined
+  if (format !== 'MatMulNBits' || !isLent) return undefined
   const rank = rankOf(node.inputs[0] ?? '', index, shapes ?? NO_SHAPES)
   if (rank === undefined) {
     return stays('rank_unknown', 'its weight may lend its dimensions to the result')

@@ -13,19 +13,23 @@ import {
 
 import { errors } from '../errors.js'
 
+/** How a weight is written; `Cast` as integers that Cast and Mul turn into a constant (write-cast.ts). */
+export type StoredFormat = Exclude<WeightFormat, 'auto'> | 'Cast'
+
 /** What MatMulNBits computes in. 0 and 1: float32; 4: int8. */
 export type AccuracyLevel = 0 | 1 | 2 | 3 | 4
 
 export interface QuantizeWeightsOptions {
-  /** Default 4. 2 needs format MatMulNBits. */
+  /** Default 4. 2 not with QDQ; with `auto`, weights that nothing reads in 2 bits get 4. */
   readonly bits?: WeightBits
   /** Weights along the summed dimension that share a scale: a power of two, 16 to 256. Default 32. */
   readonly blockSize?: number
   /** No zero points: smaller and faster, less accurate. Default false. */
   readonly symmetric?: boolean
   /**
-   * `MatMulNBits` (default): onnxruntime's kernels, which never expand the weights. `QDQ`: standard
-   * operators of opset 21, for any runtime.
+   * `auto` (default): MatMulNBits where there is such a kernel, and for convolutions integers that
+   * become float weights when the model is loaded. `MatMulNBits`: onnxruntime's kernels alone, which
+   * never expand the weights. `QDQ`: standard operators of opset 21, for any runtime.
    */
   readonly format?: WeightFormat
   /** Default `rtn`. `gptq` and `awq` need Gram matrices; other operators than MatMul and Gemm get `rtn`. */
@@ -35,7 +39,7 @@ export interface QuantizeWeightsOptions {
    * (`fasterLevel`), by the shapes that the context gives.
    */
   readonly accuracyLevel?: AccuracyLevel | 'auto'
-  /** Default MatMul, Gemm and Gather; with QDQ also Conv. */
+  /** Default MatMul, Gemm and Gather; but for MatMulNBits also Conv and ConvTranspose. */
   readonly opTypesToQuantize?: readonly string[]
   /** Names (or first outputs) of nodes that stay as they are, e.g. the first and the last layer. */
   readonly nodesToExclude?: readonly string[]
@@ -71,8 +75,15 @@ export const WEIGHTS_DEFAULTS = {
 } as const satisfies QuantizeWeightsOptions
 
 const DEFAULT_OP_TYPES: Readonly<Record<WeightFormat, readonly OpType[]>> = {
+  auto: WEIGHT_OP_TYPES,
   MatMulNBits: ['MatMul', 'Gemm', 'Gather'],
-  QDQ: ['MatMul', 'Gemm', 'Gather', 'Conv'],
+  QDQ: WEIGHT_OP_TYPES,
+}
+
+/** `auto` decided by the operator. */
+export function storedFormat(opType: string, format: WeightFormat): StoredFormat {
+  if (format !== 'auto') return format
+  return opType.startsWith('Conv') ? 'Cast' : 'MatMulNBits'
 }
 
 /** Fills in the defaults. Throws `quantization_options_invalid`. */

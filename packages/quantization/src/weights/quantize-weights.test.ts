@@ -165,25 +165,29 @@ describe('quantizeWeights', () => {
     expect(sqnr(b['y']!, a['y']!)).toBeGreaterThan(110)
   })
 
-  it.each([8, 4] as const)('shrinks convolutions to %i bits, in QDQ only', async (bits) => {
-    const built = model({ opset: 17 })
-      .input('x', 'float32', [1, 8, 9, 9])
-      .floats('w', [16, 8, 3, 3], randomValues(1152, 3))
-      .floats('b', [16], randomValues(16, 4))
-      .node('Conv', ['x', 'w', 'b'], ['y'])
-      .output('y')
-      .build()
-    const { decibels } = await quality(
-      built,
-      { format: 'QDQ', bits },
-      { x: randomTensor([1, 8, 9, 9], 5) },
-    )
-    expect(decibels).toBeGreaterThan(EXPECTED[bits])
-    await expect(quantizeWeights(built, { bits })).rejects.toMatchObject({
-      code: 'quantization_not_applicable',
-      details: { reasons: ['no_kernel'] },
-    })
-  })
+  it.each([8, 4] as const)(
+    'shrinks convolutions to %i bits, but not in MatMulNBits',
+    async (bits) => {
+      const built = model({ opset: 17 })
+        .input('x', 'float32', [1, 8, 9, 9])
+        .floats('w', [16, 8, 3, 3], randomValues(1152, 3))
+        .floats('b', [16], randomValues(16, 4))
+        .node('Conv', ['x', 'w', 'b'], ['y'])
+        .output('y')
+        .build()
+      const { decibels } = await quality(
+        built,
+        { format: 'QDQ', bits },
+        { x: randomTensor([1, 8, 9, 9], 5) },
+      )
+      expect(decibels).toBeGreaterThan(EXPECTED[bits])
+      const refused = quantizeWeights(built, { bits, format: 'MatMulNBits' })
+      await expect(refused).rejects.toMatchObject({
+        code: 'quantization_not_applicable',
+        details: { reasons: ['no_kernel'] },
+      })
+    },
+  )
 
   it('adds a bias that is no vector after the product', async () => {
     const built = model({ opset: 17 })

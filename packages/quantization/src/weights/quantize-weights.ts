@@ -13,7 +13,7 @@ import {
   walkNodes,
 } from '@pare/graph'
 import { raiseOpset, type ValueShapes } from '@pare/passes'
-import type { WeightBits, WeightFormat } from '@pare/recipe'
+import type { WeightBits } from '@pare/recipe'
 import type { Tensor } from '@pare/tensor'
 
 import { errors } from '../errors.js'
@@ -25,6 +25,7 @@ import type { GridSpec } from './block-grid.js'
 import { keptDiagnostic, note, stays, type StaysUnquantized } from './decision.js'
 import { findBodyLayers, findLayers, type WeightLayer } from './find-layers.js'
 import { addGrams, type GramStatistics, type InputGram } from './gram-statistics.js'
+import { gridSpec, requestedBits } from './grid-spec.js'
 import {
   type QuantizeWeightsOptions,
   type ResolvedWeightsOptions,
@@ -86,17 +87,28 @@ export async function quantizeWeights(
   return { ...result, diagnostics: [...scaled.diagnostics, ...result.diagnostics] }
 }
 
+/** Blocks and 4-bit types came with one opset. With `auto`, convolutions get 8 bits where it is out of reach. */
 function withOpset(
   model: Model,
-  { format }: ResolvedWeightsOptions,
+  options: ResolvedWeightsOptions,
   { shapes }: QuantizeWeightsContext,
 ): Model {
-  if (format !== 'QDQ' || onnxOpset(model) >= BLOCKED_OPSET) return model
+  const isNew = onnxOpset(model) >= BLOCKED_OPSET
+  const isAuto = options.format === 'auto'
+  if (isNew || options.format === 'MatMulNBits') return model
+  if (isAuto && !hasNarrowConvolutions(model, options)) return model
   const raised = runPass(raiseOpset(BLOCKED_OPSET, shapes === undefined ? {} : { shapes }), model)
   if (onnxOpset(raised.model) >= BLOCKED_OPSET) return raised.model
+  if (isAuto) return model
   throw errors.quantization_not_applicable(
     `blocked DequantizeLinear needs opset ${BLOCKED_OPSET}: ${raised.diagnostics[0]?.message ?? 'the model keeps its own'}`,
   )
+}
+
+function hasNarrowConvolutions({ graph }: Model, options: ResolvedWeightsOptions): boolean {
+  return [findLayers(graph, { options }), findBodyLayers(graph, { options })]
+    .flatMap(({ layers }) => layers)
+    .some((layer) => layer.format === 'Cast' && requestedBits(layer, options) < 8)
 }
 
 async function scaledModel(
@@ -108,7 +120,7 @@ async function scaledModel(
     return { model, ...(grams === undefined ? {} : { grams }), diagnostics: [] }
   }
   const { layers } = findLayers(model.graph, findOptions(options, shapes))
-  const specOf = (layer: WeightLayer) => gridSpec(layer, options)
+  const specOf = (layer: WeightLayer) => gridSpec(layer, options, onnxOpset(model))
   return scaleForAwq(model, { ...options, layers, grams, specOf, load })
 }
 
@@ -120,21 +132,8 @@ function identity(tensor: Tensor): Promise<Tensor> {
   return Promise.resolve(tensor)
 }
 
-function gridSpec(layer: WeightLayer, options: ResolvedWeightsOptions): GridSpec {
-  const { node } = layer
-  const { bitsByNode, format, symmetric } = options
-  const bits: WeightBits = bitsByNode[node.name] ?? bitsByNode[nodeLabel(node)] ?? options.bits
-  // 8 bits are enough for a whole channel of a convolution, and need no Reshape.
-  const isChannel = layer.layout === 'conv' && bits === 8 && format === 'QDQ'
-  const blockSize = isChannel ? layer.columns : options.blockSize
-  return { bits, blockSize, symmetric, scaleType: scaleType(layer, format) }
-}
-
-/** MatMulNBits computes in float32, whatever the model does (`rewriteAsNBits`). */
-function scaleType({ layout, weight }: WeightLayer, format: WeightFormat): GridSpec['scaleType'] {
-  const isProduct = layout === 'kn' || layout === 'nk'
-  return isProduct && format === 'MatMulNBits' ? 'float32' : weight.dataType
-}
+/** What the nodes that `write-cast.ts` adds for a weight take in the file. */
+const CAST_BYTES = 256
 
 /** Reasons that an error names. */
 const MAX_MESSAGES = 5
@@ -187,7 +186,7 @@ class WeightQuantization {
     // Bodies beside each other may use one name for different weights.
     const ids = new Map<Tensor, number>()
     for (const layer of this.layers) {
-      const spec = gridSpec(layer, this.options)
+      const spec = gridSpec(layer, this.options, onnxOpset(this.source))
       const kept = this.obstacle(layer, spec)
       if (kept !== undefined) {
         this.kept.set(layer.node, kept)
@@ -206,21 +205,22 @@ class WeightQuantization {
   }
 
   private obstacle(layer: WeightLayer, spec: GridSpec): StaysUnquantized | undefined {
-    if (this.options.format === 'MatMulNBits') {
+    if (layer.format === 'MatMulNBits') {
       if (layer.layout === 'table' && spec.bits === 2) {
         return stays('no_kernel', 'GatherBlockQuantized reads 4 and 8 bits')
       }
       const obstacle = gemmObstacle(layer)
       if (obstacle !== undefined) return obstacle
     }
-    return bytesAfter(layer, spec) < bytesBefore(layer)
+    const bytesOfNodes = layer.format === 'Cast' ? CAST_BYTES : 0
+    return bytesAfter(layer, spec) + bytesOfNodes < bytesBefore(layer)
       ? undefined
       : stays('not_smaller', 'scales and padding would take what the smaller weights save')
   }
 
   /** What of Gemm's alpha goes into the weight; with QDQ the Gemm stays and applies it. */
-  private factor({ node }: WeightLayer): number {
-    return this.options.format === 'MatMulNBits' ? weightFactor(node) : 1
+  private factor({ node, format }: WeightLayer): number {
+    return format === 'MatMulNBits' ? weightFactor(node) : 1
   }
 
   private async run({ spec, layers }: WeightJob): Promise<void> {
@@ -237,16 +237,17 @@ class WeightQuantization {
     if (by.fallback !== undefined) {
       for (const { node } of layers) this.noteFallback(node, by.fallback)
     }
-    const { format } = this.options
-    const summary = summarize(first, { matrix, ...by, format, gram })
+    const summary = summarize(first, { matrix, ...by, gram })
     for (const { node } of layers) this.summaries.set(node, summary)
+    const asked = requestedBits(first, this.options)
+    if (spec.bits !== asked) for (const { node } of layers) this.noteBits(node, asked, spec.bits)
     const { options } = this
     const { shapes } = this.context
     const rewrites = writeWeight(this.editor, by.quantized, { layers, options, shapes })
     for (const [node, rewrite] of rewrites) {
       this.rewrites.set(node, rewrite)
     }
-    if (first.layout === 'table' && format === 'QDQ' && spec.bits !== 8) {
+    if (first.layout === 'table' && first.format === 'QDQ' && spec.bits !== 8) {
       for (const { node } of layers) this.warnOfTable(node)
     }
   }
@@ -254,6 +255,11 @@ class WeightQuantization {
   private warnOfTable(node: Node): void {
     const message = 'the whole table is dequantized in each run; 8 bits or MatMulNBits avoid it'
     this.diagnostics.push(note(node, 'table_dequantized_in_each_run', message, 'warning'))
+  }
+
+  private noteBits(node: Node, asked: WeightBits, bits: WeightBits): void {
+    const message = `${node.opType} ${nodeLabel(node)} has ${bits} bits: nothing reads ${asked} of it`
+    this.diagnostics.push(note(node, 'more_bits', message))
   }
 
   private noteFallback(node: Node, reason: string): void {

@@ -1,6 +1,6 @@
 // What weight quantization did, layer by layer: the rows of the customer's report.
 import { type Node, nodeLabel } from '@pare/graph'
-import type { WeightAlgorithm, WeightBits, WeightFormat } from '@pare/recipe'
+import type { WeightAlgorithm, WeightBits } from '@pare/recipe'
 import { elementCount, sizeOf } from '@pare/tensor'
 
 import { dequantize, type GridSpec, type QuantizedMatrix, type WeightMatrix } from './block-grid.js'
@@ -8,6 +8,7 @@ import type { StaysUnquantized, WeightKeptReason } from './decision.js'
 import { decibels, outputError, weightError } from './error.js'
 import type { WeightLayer } from './find-layers.js'
 import type { InputGram } from './gram-statistics.js'
+import type { StoredFormat } from './options.js'
 
 /** One node with a weight. Plain JSON. */
 export interface WeightLayerReport {
@@ -28,7 +29,7 @@ export interface QuantizedWeightSummary {
   readonly blockSize: number
   readonly symmetric: boolean
   readonly algorithm: WeightAlgorithm
-  readonly format: WeightFormat
+  readonly format: StoredFormat
   readonly elements: number
   readonly bytesBefore: number
   readonly bytesAfter: number
@@ -56,13 +57,11 @@ export function summarize(
     matrix,
     quantized,
     algorithm,
-    format,
     gram,
   }: {
     readonly matrix: WeightMatrix
     readonly quantized: QuantizedMatrix
     readonly algorithm: WeightAlgorithm
-    readonly format: WeightFormat
     readonly gram: InputGram | undefined
   },
 ): QuantizedWeightSummary {
@@ -77,7 +76,7 @@ export function summarize(
     blockSize,
     symmetric,
     algorithm,
-    format,
+    format: layer.format,
     elements: elementCount(layer.weight.dims),
     bytesBefore: bytesBefore(layer),
     bytesAfter: bytesAfter(layer, quantized.spec),

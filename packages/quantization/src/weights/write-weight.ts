@@ -7,6 +7,7 @@ import { fasterLevel } from './accuracy-level.js'
 import type { QuantizedMatrix } from './block-grid.js'
 import type { WeightLayer } from './find-layers.js'
 import type { AccuracyLevel, ResolvedWeightsOptions } from './options.js'
+import { addCastWeight } from './write-cast.js'
 import { rewriteAsBlockGather, rewriteAsNBits, writePacked, writeTable } from './write-nbits.js'
 import {
   addCodes,
@@ -32,29 +33,43 @@ export function writeWeight(
     shapes,
   }: {
     readonly layers: readonly WeightLayer[]
-    readonly options: Pick<ResolvedWeightsOptions, 'format' | 'accuracyLevel'>
+    readonly options: Pick<ResolvedWeightsOptions, 'accuracyLevel'>
     readonly shapes: ValueShapes | undefined
   },
 ): readonly (readonly [Node, Rewrite])[] {
   const { bits } = quantized.spec
   const levelOf = (layer: WeightLayer) =>
     options.accuracyLevel === 'auto' ? fasterLevel(layer, bits, shapes) : options.accuracyLevel
-  const rewrite =
-    options.format === 'QDQ'
-      ? writeQdq(main, quantized, layers[0]!)
-      : writeMicrosoft(main, quantized, { first: layers[0]!, levelOf })
+  const rewrite = writeAs(main, quantized, { first: layers[0]!, levelOf })
   return layers.map((layer) => [layer.node, (editor) => rewrite(editor, layer)])
 }
 
 type LayerRewrite = (editor: GraphEditor, layer: WeightLayer) => void
 
+interface WriteContext {
+  readonly first: WeightLayer
+  readonly levelOf: (layer: WeightLayer) => AccuracyLevel
+}
+
+function writeAs(main: GraphEditor, matrix: QuantizedMatrix, context: WriteContext): LayerRewrite {
+  const { first } = context
+  switch (first.format) {
+    case 'QDQ':
+      return writeQdq(main, matrix, first)
+    case 'MatMulNBits':
+      return writeMicrosoft(main, matrix, context)
+    case 'Cast': {
+      // In the main graph, where bodies see it and all branches share it.
+      const float = addCastWeight(main, matrix, first)
+      return (editor, layer) => editor.setInput(layer.node, 1, float)
+    }
+  }
+}
+
 function writeMicrosoft(
   main: GraphEditor,
   matrix: QuantizedMatrix,
-  {
-    first,
-    levelOf,
-  }: { readonly first: WeightLayer; readonly levelOf: (layer: WeightLayer) => AccuracyLevel },
+  { first, levelOf }: WriteContext,
 ): LayerRewrite {
   const { rows, columns, spec } = matrix
   const quantized = { rows, columns, spec }

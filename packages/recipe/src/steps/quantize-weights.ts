@@ -7,21 +7,23 @@ export type WeightBits = (typeof WEIGHT_BITS)[number]
 
 export const WEIGHT_BLOCK_SIZES = [16, 32, 64, 128, 256] as const
 
-export const WEIGHT_FORMATS = ['MatMulNBits', 'QDQ'] as const
+/** `auto`: MatMulNBits where there is such a kernel, integers that become constants for convolutions. */
+export const WEIGHT_FORMATS = ['auto', 'MatMulNBits', 'QDQ'] as const
 export type WeightFormat = (typeof WEIGHT_FORMATS)[number]
 
 export const WEIGHT_ALGORITHMS = ['rtn', 'hqq', 'gptq', 'awq'] as const
 export type WeightAlgorithm = (typeof WEIGHT_ALGORITHMS)[number]
 
-/** Op types with weights that can be quantized; Conv only in format QDQ. */
-export const WEIGHT_OP_TYPES = ['MatMul', 'Gemm', 'Gather', 'Conv'] as const
+/** Op types with weights that can be quantized; convolutions not in format MatMulNBits. */
+export const WEIGHT_OP_TYPES = ['MatMul', 'Gemm', 'Gather', 'Conv', 'ConvTranspose'] as const
 
 const parameters = {
   bits: {
     type: 'choice',
     choices: WEIGHT_BITS,
     default: 4,
-    description: 'Bits of a weight; 2 needs the format MatMulNBits.',
+    description:
+      'Bits of a weight; 2 not with format QDQ. With format auto, convolutions and embeddings get 4 where 2 are asked for.',
   },
   block_size: {
     type: 'choice',
@@ -37,9 +39,9 @@ const parameters = {
   format: {
     type: 'choice',
     choices: WEIGHT_FORMATS,
-    default: 'MatMulNBits',
+    default: 'auto',
     description:
-      'MatMulNBits: kernels of onnxruntime that never expand the weights; QDQ: standard operators of opset 21.',
+      'auto: MatMulNBits for matrices and embeddings, and for convolutions integers that become float weights when the model is loaded; MatMulNBits: kernels of onnxruntime that never expand the weights, none for convolutions; QDQ: standard operators of opset 21, which onnxruntime expands in each run.',
   },
   algorithm: {
     type: 'choice',
@@ -68,7 +70,7 @@ const parameters = {
     type: 'string_list',
     default: [],
     description:
-      'Operator types whose weights may be quantized; empty: MatMul, Gemm, Gather, and with QDQ also Conv.',
+      'Operator types whose weights may be quantized; empty: MatMul, Gemm, Gather, and but for MatMulNBits also Conv and ConvTranspose.',
   },
   nodes_to_exclude: quantizationScope.nodes_to_exclude,
 } as const satisfies ParameterTable
