@@ -49,6 +49,10 @@ export async function expectSameOutputs(
   for (const [name, tensor] of Object.entries(expected)) {
     const other = actual[name]!
     expect([name, other.dataType, other.dims]).toEqual([name, tensor.dataType, tensor.dims])
+    if (tensor.dataType === 'string') {
+      expect(other.data, `texts of output ${name}`).toEqual(tensor.data)
+      continue
+    }
     const a = Array.from(tensor.data as ArrayLike<number | bigint>, Number)
     const b = Array.from(other.data as ArrayLike<number | bigint>, Number)
     const largest = a.reduce((max, value) => Math.max(max, Math.abs(value)), 0)
