@@ -27,6 +27,20 @@ function classifier(w: Float32Array, batch: ShapeSpec[number] = 'n'): Model {
     .build()
 }
 
+/** As `classifier`, its second output one number per sample: the largest input. */
+function perSample(w: Float32Array, batch: ShapeSpec[number]): Model {
+  return model({ opset: 17 })
+    .input('x', 'float32', [batch, 4])
+    .floats('w', [4, CLASSES], w)
+    .node('MatMul', ['x', 'w'], ['logits'])
+    .node('ReduceMax', ['x'], ['largest'], { keepdims: 0, axes: attr.ints([1]) })
+    .output('logits', 'float32', [batch, CLASSES])
+    .output('largest', 'float32', [batch])
+    .build()
+}
+
+const NOWHERE = { output: 'largest', metric: 'mse', labels: 'nowhere' } as const
+
 const SAMPLES = 50
 const x = normal(SAMPLES * 4)
 const labels = Array.from({ length: SAMPLES }, (_, index) => index % CLASSES)
@@ -214,7 +228,41 @@ describe('evaluate', () => {
     expect(ratios.memory).toBe(0.5)
   })
 
+  it('judges further outputs by labels of their own, whatever the batch', async () => {
+    const data = {
+      x: float32Array([SAMPLES, 4], x),
+      label: int64Array([SAMPLES], labels),
+      truth: float32Array(
+        [SAMPLES],
+        Array.from({ length: SAMPLES }, (_, row) => Math.max(...x.subarray(4 * row, 4 * row + 4))),
+      ),
+    }
+    const also = [
+      { output: 'largest', metric: 'mae', labels: 'truth' },
+      { output: 'logits', metric: 'fidelity' },
+    ] as const
+    for (const batch of ['n', 16]) {
+      const both = encodeModel(perSample(weight, batch))
+      const report = await run({ original: both, result: both, also }, data)
+      expect(report.primary).toMatchObject({ name: 'top1', output: 'logits' })
+      expect(Object.keys(report.metrics)).toEqual(['top1', 'top5'])
+      expect(report.also_judged).toMatchObject([
+        { labels: 'truth', primary: { name: 'mae', output: 'largest', original: 0 } },
+        { primary: { name: 'fidelity', result: 1 }, metrics: { top1: {} } },
+      ])
+    }
+  })
+
+  it('judges what there is to judge by, or says that there is nothing', async () => {
+    const ignored = int64Array([SAMPLES, 1], Array<number>(SAMPLES).fill(-100))
+    const data = { x: float32Array([SAMPLES, 4], x), label: ignored }
+    await expect(run({ metric: 'accuracy' }, data)).rejects.toMatchObject({
+      code: 'metric_undefined',
+    })
+  })
+
   it.each<[string, Partial<EvaluateOptions>, string]>([
+    ['labels that are not there', { also: [NOWHERE] }, 'evaluation_labels_missing'],
     ['an output that the model lacks', { output: 'nothing' }, 'output_unknown'],
     ['an output that is not scores', { output: 'largest' }, 'outputs_not_scores'],
     ['targets of another shape', { metric: 'mse' }, 'outputs_not_targets'],
