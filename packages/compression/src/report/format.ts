@@ -79,6 +79,12 @@ export function metricChange(metric: string, drop: number, digits = 2): string {
   return `${signed(change * 100, digits)} ${kind === 'difference' ? 'points' : '%'}`
 }
 
+/** `p = 0.03`: two digits, more where that would be 0. */
+export function chance(p: number): string {
+  if (p < 0.0001) return 'p < 0.0001'
+  return `p = ${p.toFixed(p < 0.01 ? 4 : 2)}`
+}
+
 export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }

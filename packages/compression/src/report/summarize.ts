@@ -4,6 +4,7 @@ import { METRICS } from '@pare/recipe'
 
 import {
   bytes,
+  chance,
   count,
   metricChange,
   metricValue,
@@ -52,7 +53,7 @@ function metricRows(metrics: Metrics, where: string): SummaryRow[] {
       label: `${metricWords(name).label}${where}`,
       original: metricValue(name, original.value),
       result: metricValue(name, result.value),
-      change: change === '' || p === null ? change : `${change} (p = ${p.toFixed(2)})`,
+      change: change === '' || p === null ? change : `${change} (${chance(p)})`,
     }
   })
 }

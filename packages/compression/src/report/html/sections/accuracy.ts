@@ -4,6 +4,7 @@ import { type MetricName, METRICS } from '@pare/recipe'
 
 import {
   capital,
+  chance,
   count,
   interval,
   metricChange,
@@ -77,7 +78,7 @@ function verdict({ test, p_value: p }: MetricComparison): string {
     p < 0.05
       ? 'so great a difference would be rare were both equally good: the change is real'
       : 'so great a difference is what chance gives two equally good models: no change is shown'
-  return `${TESTS[test]} gives p = ${p.toFixed(p < 0.01 ? 4 : 2)}: ${meaning}.`
+  return `${TESTS[test]} gives ${chance(p)}: ${meaning}.`
 }
 
 function note({ note: text, details = {} }: MetricComparison): Markup {
@@ -141,10 +142,10 @@ function dropChart({ evaluation }: Report): Markup | null {
 function inBrief(name: MetricName, found: MetricComparison): Markup {
   const { original, result, drop, p_value: p } = found
   const change = drop === null ? '' : `, ${metricChange(name, drop)}`
-  const chance = p === null ? '' : ` (p = ${p.toFixed(p < 0.01 ? 4 : 2)})`
+  const byChance = p === null ? '' : ` (${chance(p)})`
   return html`<p>
       ${capital(metricWords(name).label)}: ${metricValue(name, original.value)} →
-      ${metricValue(name, result.value)}${change}${chance}.
+      ${metricValue(name, result.value)}${change}${byChance}.
     </p>
     ${note(found)}`
 }
