@@ -38,7 +38,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/config.ts', '**/*.test.ts', 'tests/**', 'services/*/test/**', 'vitest.config.ts'],
+    files: ['**/config.ts', '**/*.test.ts', 'tests/**', 'services/*/test/**', 'vitest.*.ts'],
     rules: {
       'no-restricted-properties': 'off',
       'max-lines': 'off',
