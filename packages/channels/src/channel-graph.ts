@@ -1,7 +1,11 @@
-// What a factor per channel does to a model. Dividing the channels of a value by s changes nothing
-// else as long as everything that makes the value can divide by s and everything that reads it can
-// multiply by s, or passes the factor on. One walk over the graph finds the channels that can be
-// scaled, which of them belong together, and the weights and constants that absorb the factors.
+// Which channels of a model belong together, by one walk over the graph that follows one column of the
+// channel table:
+// - `carries`: channels that are the same one in several places, or must go with it. Where all of them
+//   can be taken away, with the rows and columns of weights and constants that are theirs, the rest
+//   computes what it computed for zeros in their place (but for normalizations over them).
+// - `scales`: channels that must be scaled alike. Dividing the channels of a value by s changes nothing
+//   else as long as everything that makes the value can divide by s and everything that reads it can
+//   multiply by s, or passes the factor on; weights and constants absorb it on both sides.
 import {
   describeNode,
   type Diagnostic,
@@ -12,14 +16,18 @@ import {
   nodeLabel,
   readValues,
 } from '@pare/graph'
+import { opRow } from '@pare/ops'
 import { NO_SHAPES, rankOf, type ValueShapes } from '@pare/passes'
 
-import type { ChannelValue, FlowContext } from './channel-flow.js'
-import { CHANNEL_FLOWS } from './channel-flows.js'
 import { ChannelIds, type Pinned } from './channel-ids.js'
 import type { ChannelLayer, ChannelVector } from './channel-layers.js'
+import type { ChannelRule, RuleContext } from './channel-rule.js'
+import { CHANNEL_TABLE } from './channel-table.js'
+import type { ChannelValue, PlacedChannels } from './channel-value.js'
 
 export interface ChannelGraphOptions {
+  /** Of the channel table: what belonging together means. Default `scales`. */
+  readonly column?: 'carries' | 'scales'
   /** Shapes of values as `prepareModel` learned them; only ranks and channel counts are used. */
   readonly shapes?: ValueShapes
   /** Greatest value of each channel that a bounded Clip wrote, by its output. */
@@ -33,7 +41,7 @@ export interface ChannelGraph {
   /** Layers whose constant weight cannot absorb factors, and why. */
   readonly refused: ReadonlyMap<Node, Pinned>
   /** Outputs of Clips whose bound stops factors for want of maxima. */
-  readonly blockedClips: readonly { readonly value: string; readonly channels: ChannelValue }[]
+  readonly blockedClips: readonly { readonly value: string; readonly channels: PlacedChannels }[]
   /** Why none, or not all, channels of a layer's input can be scaled; undefined where they can. */
   readonly inputProblem: (layer: ChannelLayer, demand: 'some' | 'all') => Pinned | undefined
   /** Values with a channel whose factor is not 1; all others keep what they are. */
@@ -50,13 +58,12 @@ export function channelGraph(model: Model, options: ChannelGraphOptions = {}): C
   const refused = new Map<Node, Pinned>()
   /** Nodes that pass factors elsewhere, and why they do not here. */
   const stops = new Map<Node, Pinned>()
-  const blockedClips: { value: string; channels: ChannelValue }[] = []
+  const blockedClips: { value: string; channels: PlacedChannels }[] = []
   const shapes = options.shapes ?? NO_SHAPES
   const pin = (value: string, reason: Pinned) => {
-    const channels = values.get(value)
-    if (channels !== undefined) ids.pin(channels.ids, reason)
+    for (const channels of values.get(value)?.axes.values() ?? []) ids.pin(channels.ids, reason)
   }
-  const context: FlowContext = {
+  const context: RuleContext = {
     index,
     ids,
     of: (value) => values.get(value),
@@ -71,17 +78,19 @@ export function channelGraph(model: Model, options: ChannelGraphOptions = {}): C
     refuse: (layer, reason) => refused.set(layer, reason),
   }
   for (const node of model.graph.nodes) {
-    const flow = node.domain === '' ? CHANNEL_FLOWS[node.opType] : undefined
-    const problem = flow === undefined ? notHomogeneous(node) : flow(node, context)
+    const rule = ruleOf(node, options.column ?? 'scales')
+    const problem = rule === undefined ? notInColumn(node, options) : rule(node, context)
     if (problem === undefined) continue
     for (const value of readValues(node)) pin(value, problem)
-    if (flow !== undefined) stops.set(node, problem)
+    if (rule !== undefined) stops.set(node, problem)
   }
   for (const { name } of model.graph.outputs) pin(name, GRAPH_OUTPUT)
   const inputProblem = inputProblems({ ids, index, stops })
   const scaledValues = (scales: Float64Array) => {
     const isScaled = (id: number) => scales[ids.root(id)] !== 1
-    const scaled = [...values].filter(([, { ids: channels }]) => channels.some(isScaled))
+    const scaled = [...values].filter(([, { axes }]) =>
+      [...axes.values()].some((channels) => channels.ids.some(isScaled)),
+    )
     return new Set(scaled.map(([value]) => value))
   }
   return { ids, layers, vectors, refused, blockedClips, inputProblem, scaledValues }
@@ -92,11 +101,16 @@ const GRAPH_OUTPUT: Pinned = {
   message: 'the value is an output of the model',
 }
 
-function notHomogeneous(node: Node): Pinned {
-  return {
-    code: 'not_homogeneous',
-    message: `${node.opType} ${nodeLabel(node)} reads the value, and no factor passes through it`,
-  }
+function ruleOf(node: Node, column: 'carries' | 'scales'): ChannelRule | undefined {
+  const row = opRow(CHANNEL_TABLE, node)
+  return column === 'carries' || row?.scales === 'carried' ? row?.carries : row?.scales
+}
+
+function notInColumn(node: Node, { column }: ChannelGraphOptions): Pinned {
+  const reads = `${node.opType} ${nodeLabel(node)} reads the value`
+  return column === 'carries'
+    ? { code: 'operator_unknown', message: `${reads}, and how channels pass it is unknown` }
+    : { code: 'not_homogeneous', message: `${reads}, and no factor passes through it` }
 }
 
 function inputProblems(given: {

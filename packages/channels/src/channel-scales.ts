@@ -3,7 +3,7 @@ import type { GraphEditor } from '@pare/graph'
 import { type Tensor, tensorFromFloat32, toFloat32 } from '@pare/tensor'
 
 import type { ChannelGraph } from './channel-graph.js'
-import type { ChannelLayer, ChannelVector, ScalableLayer } from './channel-layers.js'
+import type { ChannelLayer, ChannelVector, OwnLayer } from './channel-layers.js'
 import { LayerRanges, type Side } from './layer-ranges.js'
 
 /** One factor per id, that of its root counts: channels are divided by it. */
@@ -109,7 +109,7 @@ interface Factors {
   readonly output: Float64Array | undefined
 }
 
-function scaledWeight({ weight, form }: ScalableLayer, { input, output }: Factors): Tensor {
+function scaledWeight({ weight, form }: OwnLayer, { input, output }: Factors): Tensor {
   const { first, second, inner, rows, rowsPerGroup } = form
   const down = output?.map((scale) => 1 / scale)
   const [byRow, byColumn] = rows === 'input' ? [input, down] : [down, input]

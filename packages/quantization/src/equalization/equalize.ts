@@ -62,7 +62,7 @@ const SETTLED = 2e-3
 /**
  * Equalizes all channels that lie between two Conv, Gemm or MatMul layers of constant weights. The
  * model must be prepared (`prepareModel`: BatchNormalization folded, nodes in order). Factors pass
- * through what `CHANNEL_FLOWS` knows; branches and residual sums are scaled together where every
+ * through what the channel table knows; branches and residual sums are scaled together where every
  * producer and reader can take part, and stay otherwise. Channels whose weights are all zero on one
  * side keep their scale.
  */

@@ -2,8 +2,9 @@
 import type { Node } from '@pare/graph'
 import { elementCount, type Tensor } from '@pare/tensor'
 
-import type { ChannelFlow, ChannelValue, FlowContext } from './channel-flow.js'
-import type { Pinned } from './channel-ids.js'
+import type { Pinned } from '../channel-ids.js'
+import type { ChannelRule, RuleContext } from '../channel-rule.js'
+import { areAlike, channelValue, type PlacedChannels, soleChannels } from '../channel-value.js'
 
 function mismatch({ opType }: Node): Pinned {
   return {
@@ -19,7 +20,7 @@ interface Operands {
   readonly position: number
 }
 
-function operands(node: Node, context: FlowContext): Operands {
+function operands(node: Node, context: RuleContext): Operands {
   const [left = '', right = ''] = node.inputs
   const second = context.index.constant(right)
   if (second !== undefined) return { value: left, constant: second, position: 1 }
@@ -27,12 +28,12 @@ function operands(node: Node, context: FlowContext): Operands {
 }
 
 /** Rank of what a value and a constant make together. */
-function joinedRank(channels: ChannelValue, constant: Tensor): number | undefined {
+function joinedRank(channels: PlacedChannels, constant: Tensor): number | undefined {
   return channels.rank === undefined ? undefined : Math.max(channels.rank, constant.dims.length)
 }
 
 /** Ids for a constant's entries along the channel axis; undefined where they do not fit. */
-function idsAlong(channels: ChannelValue, { dims }: Tensor): Int32Array | undefined {
+function idsAlong(channels: PlacedChannels, { dims }: Tensor): Int32Array | undefined {
   const { ids, axis, isSpread } = channels
   const size = dims.at(axis) ?? 1
   if (!isSpread) return size === ids.length || (size === 1 && ids.length > 0) ? ids : undefined
@@ -42,52 +43,49 @@ function idsAlong(channels: ChannelValue, { dims }: Tensor): Int32Array | undefi
 }
 
 /** a ± b: both sides, or the constant, are scaled alike. */
-export const add: ChannelFlow = (node, context) => {
+export const add: ChannelRule = (node, context) => {
   const { value, constant, position } = operands(node, context)
   if (constant === undefined) return addValues(node, context)
-  const channels = context.of(value)
+  const channels = soleChannels(context.of(value))
   if (channels === undefined) return undefined
   const ids = idsAlong(channels, constant)
   if (ids === undefined || constant.dataType !== 'float32') return mismatch(node)
   const vector = { node, position, tensor: constant, axis: channels.axis, isDivisor: false }
   context.addVector({ ...vector, timesIds: undefined, overIds: ids })
-  context.set(node.outputs[0]!, { ...channels, rank: joinedRank(channels, constant) })
+  context.set(node.outputs[0]!, channelValue({ ...channels, rank: joinedRank(channels, constant) }))
   return undefined
 }
 
-function addValues(node: Node, context: FlowContext): Pinned | undefined {
-  const [a, b] = node.inputs.map((input) => context.of(input))
+function addValues(node: Node, context: RuleContext): Pinned | undefined {
+  const [a, b] = node.inputs.map((input) => soleChannels(context.of(input)))
   if (a === undefined || b === undefined || !areAlike(a, b)) return mismatch(node)
   context.ids.unite(a.ids, b.ids)
   const isRankKnown = a.rank !== undefined && b.rank !== undefined
-  context.set(node.outputs[0]!, {
-    ...a,
-    rank: isRankKnown ? Math.max(a.rank, b.rank) : undefined,
-  })
+  context.set(
+    node.outputs[0]!,
+    channelValue({
+      ...a,
+      rank: isRankKnown ? Math.max(a.rank, b.rank) : undefined,
+    }),
+  )
   return undefined
 }
 
-/** Whether channel i of the one meets channel i of the other, and no other. */
-export function areAlike(a: ChannelValue, b: ChannelValue): boolean {
-  const isSpread = a.isSpread || b.isSpread
-  return a.axis === b.axis && a.ids.length === b.ids.length && (!isSpread || a.ids === b.ids)
-}
-
-export const multiply: ChannelFlow = (node, context) => {
+export const multiply: ChannelRule = (node, context) => {
   const { value, constant, position } = operands(node, context)
   if (constant !== undefined) return byConstant(node, context, { value, constant, position })
   const [left = '', right = ''] = node.inputs
   if (left === right) return mismatch(node)
   // The factor goes into one side: into that which nothing has pinned so far.
   const isFree = (name: string) => {
-    const channels = context.of(name)
+    const channels = soleChannels(context.of(name))
     return channels !== undefined && channels.ids.some((id) => !context.ids.pinned(id))
   }
   const [scaled, other] = isFree(left) ? [left, right] : [right, left]
   return byValue(node, context, { scaled, other })
 }
 
-export const divide: ChannelFlow = (node, context) => {
+export const divide: ChannelRule = (node, context) => {
   const { value, constant, position } = operands(node, context)
   if (constant !== undefined) {
     return position === 0
@@ -100,36 +98,39 @@ export const divide: ChannelFlow = (node, context) => {
 
 function byValue(
   node: Node,
-  context: FlowContext,
+  context: RuleContext,
   { scaled, other }: { readonly scaled: string; readonly other: string },
 ): Pinned | undefined {
   context.pin(other, mismatch(node))
-  const channels = context.of(scaled)
+  const channels = soleChannels(context.of(scaled))
   if (channels === undefined) return undefined
   // One channel may be broadcast to many.
   if (channels.ids.length === 1 || channels.isSpread) return mismatch(node)
   const [rank, otherRank] = [channels.rank, context.rankOf(other)]
   const isRankKnown = rank !== undefined && otherRank !== undefined
-  context.set(node.outputs[0]!, {
-    ...channels,
-    rank: isRankKnown ? Math.max(rank, otherRank) : context.rankOf(node.outputs[0]!),
-  })
+  context.set(
+    node.outputs[0]!,
+    channelValue({
+      ...channels,
+      rank: isRankKnown ? Math.max(rank, otherRank) : context.rankOf(node.outputs[0]!),
+    }),
+  )
   return undefined
 }
 
 /** x · c or x / c: a vector over the channels takes factors from both sides. */
 function byConstant(
   node: Node,
-  context: FlowContext,
+  context: RuleContext,
   { value, constant, position }: Operands & { readonly constant: Tensor },
 ): Pinned | undefined {
   const output = node.outputs[0]!
-  const channels = context.of(value)
+  const channels = soleChannels(context.of(value))
   const axis = channels === undefined ? onlyAxis(constant) : channels.axis
   const size = axis === undefined ? 1 : (constant.dims.at(axis) ?? 1)
   if (channels !== undefined && size === 1) {
     // A scalar is left alone: it may be part of a pattern that the runtime knows, such as GELU.
-    context.set(output, { ...channels, rank: joinedRank(channels, constant) })
+    context.set(output, channelValue({ ...channels, rank: joinedRank(channels, constant) }))
     return undefined
   }
   const isVector = size > 1 && constant.dataType === 'float32'
@@ -144,7 +145,7 @@ function byConstant(
     isDivisor: node.opType === 'Div',
   })
   const rank = channels === undefined ? context.rankOf(output) : joinedRank(channels, constant)
-  context.set(output, { ids, axis, rank, isSpread: false })
+  context.set(output, channelValue({ ids, axis, rank, isSpread: false }))
   return undefined
 }
 

@@ -37,7 +37,7 @@ function scaled(built: Model, seed: number): { readonly model: Model; readonly c
   return { model: editor.finish(), channels }
 }
 
-describe('channelGraph', () => {
+describe('the column `scales`', () => {
   it('finds channels whose factors change nothing: not a bit, where they are powers of two', async () => {
     let channels = 0
     for (let seed = 0; seed < 40; seed++) {

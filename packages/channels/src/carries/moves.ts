@@ -1,4 +1,4 @@
-// Factors per channel through operators that move values: the axis of the channels follows.
+// Channels through operators that move values: their axis follows.
 import {
   type GraphIndex,
   intAttribute,
@@ -8,30 +8,33 @@ import {
 } from '@pare/graph'
 import { toFloat32, toIntegers } from '@pare/tensor'
 
-import { areAlike } from './channel-arithmetic.js'
-import type { ChannelFlow, ChannelValue, FlowContext } from './channel-flow.js'
-import type { Pinned } from './channel-ids.js'
+import { type ChannelRule, layoutUnknown, type RuleContext } from '../channel-rule.js'
+import { channelValue, type PlacedChannels, placedChannels } from '../channel-value.js'
 
-function moved({ opType }: Node): Pinned {
-  return { code: 'layout_unknown', message: `where the channels lie behind ${opType} is unknown` }
-}
-
-/** A flow of one input, called only where channels reach it; undefined: they get lost. */
+/** A rule of one input, for each of its axes that has channels; undefined: they get lost. */
 function moving(
-  to: (channels: ChannelValue, node: Node, context: FlowContext) => ChannelValue | undefined,
-): ChannelFlow {
+  to: (channels: PlacedChannels, node: Node, context: RuleContext) => PlacedChannels | undefined,
+): ChannelRule {
   return (node, context) => {
-    const channels = context.of(node.inputs[0] ?? '')
-    if (channels === undefined) return undefined
-    const result = to(channels, node, context)
-    if (result === undefined) return moved(node)
-    context.set(node.outputs[0]!, result)
+    const before = placedChannels(context.of(node.inputs[0] ?? ''))
+    const after: PlacedChannels[] = []
+    const lost: PlacedChannels[] = []
+    for (const channels of before) {
+      const result = to(channels, node, context)
+      const isFree = after.every(({ axis }) => axis !== result?.axis)
+      if (result !== undefined && isFree) after.push(result)
+      else lost.push(channels)
+    }
+    const [first, ...others] = after
+    if (first === undefined) return before.length === 0 ? undefined : layoutUnknown(node)
+    for (const { ids } of lost) context.ids.pin(ids, layoutUnknown(node))
+    context.set(node.outputs[0]!, channelValue(first, ...others))
     return undefined
   }
 }
 
 /** Position of the channels from the front; undefined where the rank is unknown. */
-function position({ rank, axis }: ChannelValue): number | undefined {
+function position({ rank, axis }: PlacedChannels): number | undefined {
   return rank === undefined ? undefined : rank + axis
 }
 
@@ -46,7 +49,7 @@ export const flatten = moving((channels, node) => {
   return flattened(channels)
 })
 
-function flattened(channels: ChannelValue): ChannelValue {
+function flattened(channels: PlacedChannels): PlacedChannels {
   const isSpread = channels.isSpread || channels.rank !== 2
   return { ...channels, axis: -1, rank: 2, isSpread }
 }
@@ -61,17 +64,25 @@ export const reshape = moving((channels, node, context) => {
   const { ids, axis, isSpread } = channels
   const rank = shape.length
   if (axis === -1 && !isSpread && shape.at(-1) === ids.length) return { ...channels, rank }
-  if (position(channels) !== 1 || isSpread || !keepsFirst(node, shape, context)) return undefined
+  if (
+    position(channels) !== 1 ||
+    isSpread ||
+    !keepsFirst(node, shape, { context, channels: ids.length })
+  )
+    return undefined
   if (rank === 2) return flattened(channels)
   const keepsChannels = shape[1] === 0 || shape[1] === ids.length
   return rank > 2 && keepsChannels ? { ...channels, axis: 1 - rank, rank } : undefined
 })
 
-function keepsFirst(node: Node, shape: readonly number[], context: FlowContext): boolean {
+function keepsFirst(
+  node: Node,
+  shape: readonly number[],
+  { context, channels }: { readonly context: RuleContext; readonly channels: number },
+): boolean {
   if (shape[0] === 0) return true
   const input = node.inputs[0]!
   const producer = context.index.producer(input)
-  const channels = context.of(input)!.ids.length
   // All but two dimensions are 1 there, so nothing else can become the second.
   const isPooled = producer?.opType === 'GlobalAveragePool' || producer?.opType === 'GlobalMaxPool'
   if (isPooled && shape.length === 2 && shape[1] === channels) return true
@@ -97,7 +108,11 @@ export const reduce = moving((channels, node, { index }) =>
 export const squeeze = moving((channels, node, { index }) => dropped(channels, node, index))
 
 /** The channels without the axes that a node names; undefined where theirs is one of them. */
-function dropped(channels: ChannelValue, node: Node, index: GraphIndex): ChannelValue | undefined {
+function dropped(
+  channels: PlacedChannels,
+  node: Node,
+  index: GraphIndex,
+): PlacedChannels | undefined {
   const { rank, axis } = channels
   const axes = intsAttribute(node, 'axes') ?? constantInts(node, 1, index)
   if (axes === undefined || axes.length === 0 || rank === undefined) return undefined
@@ -131,28 +146,3 @@ export const resize = moving((channels, node, { index }) => {
   }
   return constantInts(node, 3, index)?.[at] === channels.ids.length ? channels : undefined
 })
-
-/** Along the channels their lists are joined; along another axis they are scaled alike. */
-export const concat: ChannelFlow = (node, context) => {
-  const parts = node.inputs.map((input) => context.of(input))
-  const [first] = parts
-  const axis = intAttribute(node, 'axis', 0)
-  const isAlong =
-    first !== undefined && (axis < 0 ? axis : axis - (first.rank ?? NaN)) === first.axis
-  const problem: Pinned = {
-    code: 'operand_not_scalable',
-    message: 'Concat combines the value with one that cannot be scaled alike',
-  }
-  const known = parts.filter((part) => part !== undefined)
-  if (first === undefined || known.length < parts.length) return problem
-  if (axis >= 0 && first.rank === undefined) return problem
-  if (!known.every((part) => part.axis === first.axis && !part.isSpread)) return problem
-  for (const part of known.slice(1)) {
-    if (isAlong) context.ids.gather(first.ids, part.ids)
-    else if (areAlike(first, part)) context.ids.unite(first.ids, part.ids)
-    else return problem
-  }
-  const ids = isAlong ? Int32Array.from(known.flatMap((part) => [...part.ids])) : first.ids
-  context.set(node.outputs[0]!, { ...first, ids })
-  return undefined
-}
