@@ -21,6 +21,7 @@ import {
   type Pass,
   rewritePass,
 } from '@pare/graph'
+import { readLayer } from '@pare/ops'
 import { type DataType, elementCount, type Tensor, tensorFromFloats, toFloat32 } from '@pare/tensor'
 
 export function normalizeGemm(): Pass {
@@ -70,11 +71,11 @@ function match(node: Node, index: GraphIndex): GemmMatch | Miss | undefined {
 }
 
 function columnsToFill(node: Node, index: GraphIndex): number | undefined {
-  const [weight, bias] = [node.inputs[1], node.inputs[2]].map((name) => index.constant(name ?? ''))
-  if (weight === undefined || bias === undefined || !FLOAT_TYPES.has(bias.dataType))
-    return undefined
-  const columns = weight.dims[intAttribute(node, 'transB', 0) === 0 ? 1 : 0]
-  return elementCount(bias.dims) === 1 && columns !== 1 ? columns : undefined
+  const layer = readLayer(node, index)
+  if (layer === undefined || 'reason' in layer) return undefined
+  const { bias, outputs } = layer
+  if (bias === undefined || !FLOAT_TYPES.has(bias.dataType)) return undefined
+  return elementCount(bias.dims) === 1 && outputs !== 1 ? outputs : undefined
 }
 
 function rewrite(found: GemmMatch, editor: GraphEditor): void {

@@ -54,7 +54,7 @@ const lstm: DynamicRule = (node, index) => {
 const recurrent: DynamicRule = (node, index) => {
   const weights = recurrentWeights(node, index)
   if ('reason' in weights) return weights
-  const [directions = 1, rows = 0] = weights[0]!.weight.dims
+  const [directions = 1, rows = 0] = weights[0].tensor.dims
   return {
     write: (writer) => ({
       weightName: storeRecurrent(writer, node, weights)[0]!,

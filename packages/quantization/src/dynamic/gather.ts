@@ -1,6 +1,7 @@
 // An embedding in int8: entries are gathered as integers and only those that were read become
 // floats. One scale per entry, since the entries of a table differ in size.
-import { type GraphIndex, intAttribute, type Node } from '@pare/graph'
+import type { GraphIndex, Node } from '@pare/graph'
+import { readLayer } from '@pare/ops'
 import { elementCount, type Tensor, tensorFromFloat32, toFloat32 } from '@pare/tensor'
 
 import { quantizeWeight } from '../integers/quantize-weight.js'
@@ -21,15 +22,16 @@ const MIN_ELEMENTS = 4096
 
 /** Undefined for a Gather of anything but a table of floats, e.g. of a shape. */
 export function tableLayer(node: Node, index: GraphIndex): TableLayer | StaysFloat | undefined {
-  const weightName = node.inputs[0] ?? ''
-  const weight = index.constant(weightName)
-  if (weight?.dims.length !== 2 || elementCount(weight.dims) < MIN_ELEMENTS) return undefined
+  const layer = readLayer(node, index)
+  if (layer === undefined || 'reason' in layer) return undefined
+  const { name: weightName, tensor: weight } = layer.weight
+  if (weight.dims.length !== 2 || elementCount(weight.dims) < MIN_ELEMENTS) return undefined
   if (!weight.dataType.startsWith('float')) return undefined
   if (weight.dataType !== 'float32') {
     return staysFloat('weight_not_float32', `its table is ${weight.dataType}`)
   }
-  return intAttribute(node, 'axis', 0) === 0
-    ? { weightName, weight, channels: weight.dims[0]! }
+  return layer.inputAxis === 0
+    ? { weightName, weight, channels: layer.inputs }
     : staysFloat('gemm_form', 'it does not gather along the first axis')
 }
 

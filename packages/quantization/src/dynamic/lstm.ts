@@ -9,6 +9,7 @@ import { type StaysFloat, staysFloat } from '../report/decision.js'
 import { declareOutputs } from '../writing/microsoft-ops.js'
 import { int8Tensor } from '../writing/written-constants.js'
 import type { DynamicWriter } from './operand.js'
+import { recurrentWeights } from './recurrent.js'
 
 export interface LstmWeights {
   readonly w: Tensor
@@ -16,17 +17,15 @@ export interface LstmWeights {
 }
 
 export function lstmWeights(node: Node, index: GraphIndex): LstmWeights | StaysFloat {
-  const [w, r] = [index.constant(node.inputs[1] ?? ''), index.constant(node.inputs[2] ?? '')]
-  if (w?.dataType !== 'float32' || r?.dataType !== 'float32') {
-    return staysFloat('weight_not_constant', 'its weights are not float32 initializers')
-  }
+  const weights = recurrentWeights(node, index)
+  if ('reason' in weights) return weights
   if (intAttribute(node, 'layout', 0) !== 0) {
     return staysFloat('gemm_form', 'the integer LSTM kernel knows only layout 0')
   }
   const usual = new Set(['sigmoid', 'tanh'])
   const activations = stringsAttribute(node, 'activations', [])
   return activations.every((name) => usual.has(name.toLowerCase()))
-    ? { w, r }
+    ? { w: weights[0].tensor, r: weights[1].tensor }
     : staysFloat('gemm_form', `its activations are ${activations.join(', ')}`)
 }
 

@@ -1,6 +1,7 @@
 // GRU and RNN have no integer kernel in onnxruntime. By request their weights are stored as int8, with
 // one scale per row, and dequantized in each run: a quarter of the size, and slower.
 import { attr, type GraphIndex, type Node } from '@pare/graph'
+import { type Layer, readLayer } from '@pare/ops'
 import { type Tensor, tensorFromInts, toFloat32 } from '@pare/tensor'
 
 import { quantizeWeight } from '../integers/quantize-weight.js'
@@ -8,18 +9,15 @@ import { type StaysFloat, staysFloat } from '../report/decision.js'
 import { int8Tensor } from '../writing/written-constants.js'
 import type { DynamicWriter } from './operand.js'
 
-/** Positions of W [directions, rows, inputs] and R [directions, rows, hidden]. */
-const WEIGHTS = [1, 2] as const
-
-export type RecurrentWeights = readonly { readonly position: number; readonly weight: Tensor }[]
+/** W [directions, rows, inputs] and R [directions, rows, hidden]. */
+export type RecurrentWeights = readonly [Layer['weight'], Layer['weight']]
 
 export function recurrentWeights(node: Node, index: GraphIndex): RecurrentWeights | StaysFloat {
-  const weights = WEIGHTS.flatMap((position) => {
-    const weight = index.constant(node.inputs[position] ?? '')
-    return weight?.dataType === 'float32' ? [{ position, weight }] : []
-  })
-  return weights.length === WEIGHTS.length
-    ? weights
+  const layer = readLayer(node, index)
+  const isLayer = layer !== undefined && !('reason' in layer)
+  const [w, r] = isLayer ? [layer.weight, ...layer.furtherWeights] : []
+  return w?.tensor.dataType === 'float32' && r?.tensor.dataType === 'float32'
+    ? [w, r]
     : staysFloat('weight_not_constant', 'its weights are not float32 initializers')
 }
 
@@ -29,8 +27,7 @@ export function storeRecurrent(
   node: Node,
   weights: RecurrentWeights,
 ): readonly string[] {
-  return weights.map(({ position, weight }) => {
-    const name = node.inputs[position]!
+  return weights.map(({ input, name, tensor: weight }) => {
     const { dims } = weight
     const written = writer.weight(`rows ${name}`, () => writeRows(writer, weight))
     const rows = writer.insert(node, {
@@ -44,7 +41,7 @@ export function storeRecurrent(
       name: 'w',
       inputs: [rows, writer.weight(`shape ${dims.join()}`, () => shapeOf(writer, dims))],
     })
-    writer.editor.setInput(node, position, shaped)
+    writer.editor.setInput(node, input, shaped)
     return written.values
   })
 }

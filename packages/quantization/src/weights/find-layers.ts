@@ -24,8 +24,10 @@ import { type ResolvedWeightsOptions, type StoredFormat, storedFormat } from './
  */
 export type WeightLayout = 'kn' | 'nk' | 'conv' | 'table'
 
-export interface WeightLayer {
-  readonly node: Node
+export interface WeightLayer extends Pick<
+  Layer,
+  'node' | 'biasName' | 'bias' | 'weightFactor' | 'biasFactor'
+> {
   readonly weightName: string
   readonly weight: Tensor & { readonly dataType: 'float32' | 'float16' }
   readonly layout: WeightLayout
@@ -125,8 +127,12 @@ function weightLayer(
   const format = storedFormat(node.opType, options.format)
   const rank = rankProblem(node, weight, { format, index, shapes })
   if (rank !== undefined) return rank
+  const { biasName, bias, weightFactor, biasFactor } = read
   const input = node.inputs[read.dataInput] ?? ''
-  return { node, weightName, weight, ...form, format, input, index }
+  return {
+    ...{ node, weightName, weight, ...form, format, input, index },
+    ...{ biasName, bias, weightFactor, biasFactor },
+  }
 }
 
 function isFloat(tensor: Tensor): tensor is WeightLayer['weight'] {

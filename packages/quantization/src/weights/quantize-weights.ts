@@ -42,7 +42,7 @@ import {
   type WeightLayerReport,
 } from './report.js'
 import { weightMatrix } from './weight-matrix.js'
-import { gemmObstacle, weightFactor } from './write-nbits.js'
+import { gemmObstacle } from './write-nbits.js'
 import { BLOCKED_OPSET } from './write-qdq.js'
 import { type Rewrite, writeWeight } from './write-weight.js'
 
@@ -219,8 +219,8 @@ class WeightQuantization {
   }
 
   /** What of Gemm's alpha goes into the weight; with QDQ the Gemm stays and applies it. */
-  private factor({ node, format }: WeightLayer): number {
-    return format === 'MatMulNBits' ? weightFactor(node) : 1
+  private factor({ weightFactor, format }: WeightLayer): number {
+    return format === 'MatMulNBits' ? weightFactor : 1
   }
 
   private async run({ spec, layers }: WeightJob): Promise<void> {

@@ -1,12 +1,5 @@
 // MatMul and Gemm as com.microsoft.MatMulNBits, Gather as com.microsoft.GatherBlockQuantized.
-import {
-  attr,
-  floatAttribute,
-  type GraphEditor,
-  intAttribute,
-  type Node,
-  type NodeSpec,
-} from '@pare/graph'
+import { attr, type GraphEditor, intAttribute, type Node, type NodeSpec } from '@pare/graph'
 import { channelVector } from '@pare/passes'
 import { type Tensor, tensorFromFloat32, tensorFromFloats, toFloat32 } from '@pare/tensor'
 
@@ -44,16 +37,10 @@ function bytesTensor(dims: readonly number[], bytes: Uint8Array): Tensor {
   return { dataType: 'uint8', dims, data: { kind: 'bytes', bytes } }
 }
 
-/** Gemm's alpha goes into the weight, beta into the bias. */
-export function weightFactor(node: Node): number {
-  return node.opType === 'Gemm' ? floatAttribute(node, 'alpha', 1) : 1
-}
-
-/** Why a Gemm cannot become MatMulNBits; undefined when it can. */
-export function gemmObstacle({ node, index }: WeightLayer): StaysUnquantized | undefined {
-  if (node.opType !== 'Gemm' || floatAttribute(node, 'beta', 1) === 1) return undefined
-  const bias = node.inputs[2] ?? ''
-  return bias === '' || index.constant(bias) !== undefined
+/** Why a Gemm cannot become MatMulNBits, which takes beta in the bias; undefined when it can. */
+export function gemmObstacle(layer: WeightLayer): StaysUnquantized | undefined {
+  const { biasName, bias, biasFactor } = layer
+  return biasFactor === 1 || biasName === undefined || bias !== undefined
     ? undefined
     : stays('gemm_form', 'its beta scales a bias that is computed')
 }
@@ -80,7 +67,7 @@ export function rewriteAsNBits(
   const { node } = layer
   const follower = followingBias(editor, layer)
   const vector = follower?.bias ?? constantBias(editor, layer)
-  const bias = node.opType === 'Gemm' ? (node.inputs[2] ?? '') : ''
+  const bias = layer.biasName ?? ''
   const output = (follower?.add ?? node).outputs[0]!
   const product = bias !== '' && vector === '' ? editor.uniqueName('y') : output
   const isNarrow = layer.weight.dataType === 'float16'
@@ -132,13 +119,10 @@ function followingBias(
 }
 
 /** Gemm's bias, times beta, as the vector that MatMulNBits adds; '' where it is none. */
-function constantBias(editor: GraphEditor, { node, rows }: WeightLayer): string {
-  const tensor = node.opType === 'Gemm' ? editor.constant(node.inputs[2] ?? '') : undefined
-  if (tensor === undefined) return ''
-  const beta = floatAttribute(node, 'beta', 1)
-  const vector = channelVector(tensor, rows, { axis: 1, rank: 2 })
+function constantBias(editor: GraphEditor, { bias, biasFactor, rows }: WeightLayer): string {
+  const vector = bias === undefined ? undefined : channelVector(bias, rows, { axis: 1, rank: 2 })
   if (vector === undefined) return ''
-  const values = Float32Array.from(vector, (value) => value * beta)
+  const values = Float32Array.from(vector, (value) => value * biasFactor)
   return editor.addInitializer('b', tensorFromFloat32([rows], values))
 }
 
