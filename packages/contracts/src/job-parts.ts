@@ -1,9 +1,10 @@
 // What hangs below a job: stages, events, artifacts.
+import { DEVICES } from '@pare/recipe'
 import { type Static, Type } from 'typebox'
 
 import { StageSummary } from './job.js'
 import { Problem } from './problem.js'
-import { AnyObject, idOf, nullable, ref, Sha256, Timestamp } from './schema.js'
+import { AnyObject, idOf, nullable, ref, Sha256, Timestamp, words } from './schema.js'
 
 const StageBlob = Type.Object({
   role: Type.String(),
@@ -16,6 +17,7 @@ export const Stage = Type.Object(
   {
     id: idOf('stg'),
     ...StageSummary.properties,
+    device: words(DEVICES, { description: 'Where it runs; part of the key' }),
     key: nullable(
       Type.String({ description: 'SHA-256 of all that the result depends on; null until known' }),
     ),

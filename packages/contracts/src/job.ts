@@ -54,12 +54,18 @@ export const JobProgress = Type.Object({
   message: Type.Optional(Type.String()),
 })
 
+const WaitingFor = Type.String({
+  description: 'What it waits for when no worker is known that could run it',
+  examples: ['cuda worker'],
+})
+
 export const StageSummary = Type.Object({
   name: Type.String(),
   kind: Type.String(),
   state: words(['blocked', 'queued', 'running', 'succeeded', 'failed', 'canceled']),
   attempt: Type.Integer(),
   from_cache: Type.Boolean(),
+  waiting_for: nullable(WaitingFor),
 })
 
 export const Job = Type.Object(
@@ -81,6 +87,7 @@ export const Job = Type.Object(
     seed: Type.Integer(),
     client_job_id: nullable(Type.String()),
     parent_job: nullable(Type.String()),
+    waiting_for: nullable(WaitingFor),
     progress: nullable(JobProgress),
     stages: Type.Array(StageSummary),
     event_seq: Type.Integer({ description: 'Sequence number of the last event' }),

@@ -74,6 +74,7 @@ export async function queueStage(
     params: stage.params,
     engineVersion: stage.engineVersion,
     seed: stage.seed,
+    device: stage.device,
   })
   const known = await findStageResult(tx, { projectId: stage.projectId, key })
   if (known === null) return transitionStage(tx, stage, 'queued', { resolvedInputs, key })

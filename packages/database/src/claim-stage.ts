@@ -1,5 +1,7 @@
 // The claim of one stage: a conditional change under row locks. Of several workers one gets the
 // fencing token, the others learn that there is nothing to do. (Which stage: claim-best-stage.ts.)
+import type { Device } from '@pare/recipe'
+
 import { type Advance, advanceJob, startJob } from './advance-job.js'
 import { first, type Tx } from './db.js'
 import { endIfLate } from './deadlines.js'
@@ -23,6 +25,8 @@ export type ClaimOutcome =
   | { readonly outcome: 'cached'; readonly ready: readonly Doorbell[] }
   /** Another stage computes the same key; this one is rung when that ends. */
   | { readonly outcome: 'busy' }
+  /** It needs a device that the worker has not: drop the doorbell, others hear another one. */
+  | { readonly outcome: 'elsewhere' }
   /** Backing off: ring again after `delayMs`. */
   | { readonly outcome: 'early'; readonly delayMs: number }
   /** Claimed by another worker, ended, or unknown: drop the doorbell. */
@@ -32,12 +36,17 @@ export interface ClaimRequest {
   readonly stageId: string
   readonly workerId: string
   readonly leaseMs: number
+  /** What the worker offers. Default: a CPU. */
+  readonly devices?: readonly Device[]
 }
+
+export const CPU: readonly Device[] = ['cpu']
 
 export async function claimStage(tx: Tx, request: ClaimRequest): Promise<ClaimOutcome> {
   const locked = await lockStage(tx, request.stageId)
   if (locked === null || !isClaimable(locked)) return { outcome: 'gone' }
   const { stage } = locked
+  if (!(request.devices ?? CPU).includes(stage.device)) return { outcome: 'elsewhere' }
   const delayMs = await delayLeft(tx, stage)
   if (delayMs > 0) return { outcome: 'early', delayMs }
   // A stage that ended just beyond the limit counted; the next one has no time to run in.

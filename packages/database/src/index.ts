@@ -49,7 +49,15 @@ export {
   listUnfinishedJobsUsing,
   type StageBrief,
 } from './job-status.js'
-export { getJob, type Job, type JobFilter, type Labels, listJobs, type NewJob } from './jobs.js'
+export {
+  getJob,
+  type Job,
+  type JobFilter,
+  type Labels,
+  type ListedJob,
+  listJobs,
+  type NewJob,
+} from './jobs.js'
 export { listen, type Listener, type ListenOptions } from './listen.js'
 export { migrate, MIGRATIONS_DIR } from './migrate.js'
 export type { Page, PagePosition, PageRequest } from './page.js'
@@ -59,7 +67,14 @@ export { ensureProject, type Project } from './projects.js'
 export { reconcile, type Reconciled, type ReconcileOptions } from './reconcile.js'
 export { stageKey, type StageKeyParts } from './stage-key.js'
 export { findStageResult, type StageResult } from './stage-results.js'
-export { getStage, listStages, type Stage, type StageClaim } from './stages.js'
+export {
+  getStage,
+  listStages,
+  listStageStatuses,
+  type Stage,
+  type StageClaim,
+  type StageStatus,
+} from './stages.js'
 export {
   isTerminalJobState,
   isTerminalStageState,
@@ -120,3 +135,4 @@ export {
   type WebhookEventType,
   type WebhookMessage,
 } from './webhook-messages.js'
+export { announceWorker, dismissWorker, type WorkerNode } from './worker-nodes.js'

@@ -5,6 +5,7 @@ import type { JsonObject } from '@pare/recipe'
 import { type Db, firstOrNull } from './db.js'
 import { type Job, JOB_COLUMNS } from './jobs.js'
 import type { StageState } from './states.js'
+import { JOB_WAITING_FOR, STAGE_WAITING_FOR } from './worker-nodes.js'
 
 export interface StageBrief {
   readonly name: string
@@ -12,20 +13,25 @@ export interface StageBrief {
   readonly state: StageState
   readonly attempt: number
   readonly from_cache: boolean
+  readonly waiting_for: string | null
 }
 
 export interface JobStatus extends Omit<Job, 'plan'> {
   /** In the order of the plan. */
   readonly stages: readonly StageBrief[]
+  /** `cuda worker`: what it waits for when nobody is there who could run its next stage. */
+  readonly waitingFor: string | null
   /** Metrics of the stage of kind `report`, once it has judged the result. */
   readonly headline: JsonObject | null
 }
 
 const STATUS_COLUMNS = `${JOB_COLUMNS.replace(/\s+plan,/, '')},
   (SELECT coalesce(json_agg(json_build_object('name', stage.name, 'kind', stage.kind,
-     'state', stage.state, 'attempt', stage.attempt, 'from_cache', stage.from_cache)
+     'state', stage.state, 'attempt', stage.attempt, 'from_cache', stage.from_cache,
+     'waiting_for', ${STAGE_WAITING_FOR})
      ORDER BY stage.position), '[]')
    FROM stage WHERE stage.job_id = job.id) AS stages,
+  ${JOB_WAITING_FOR} AS "waitingFor",
   (SELECT stage.metrics FROM stage
    WHERE stage.job_id = job.id AND stage.kind = 'report' AND stage.metrics IS NOT NULL
    LIMIT 1) AS headline`

@@ -8,6 +8,7 @@ import { toJson } from './json.js'
 import { addPosition, conditions, type Page, type PageRequest, pageTail, toPage } from './page.js'
 import type { JobProgress } from './plan.js'
 import type { JobState } from './states.js'
+import { JOB_WAITING_FOR } from './worker-nodes.js'
 
 export type Labels = Readonly<Record<string, string>>
 
@@ -94,7 +95,12 @@ export async function getJob(
   )
 }
 
-export async function listJobs(db: Db, request: JobFilter & PageRequest): Promise<Page<Job>> {
+export interface ListedJob extends Job {
+  /** As in `JobStatus`. */
+  readonly waitingFor: string | null
+}
+
+export async function listJobs(db: Db, request: JobFilter & PageRequest): Promise<Page<ListedJob>> {
   const where = conditions()
   where.add('project_id = ?', request.projectId)
   if (request.states !== undefined) where.add('state = ANY (?)', request.states)
@@ -105,8 +111,9 @@ export async function listJobs(db: Db, request: JobFilter & PageRequest): Promis
   if (request.createdFrom !== undefined) where.add('created_at >= ?', request.createdFrom)
   if (request.createdBefore !== undefined) where.add('created_at < ?', request.createdBefore)
   addPosition(where, request)
-  const { rows } = await db.query<Job>(
-    `SELECT ${JOB_COLUMNS} FROM job WHERE ${where.text()} ${pageTail(request)}`,
+  const { rows } = await db.query<ListedJob>(
+    `SELECT ${JOB_COLUMNS}, ${JOB_WAITING_FOR} AS "waitingFor"
+     FROM job WHERE ${where.text()} ${pageTail(request)}`,
     [...where.values],
   )
   return toPage(rows, request)

@@ -1,6 +1,6 @@
 // What stages read and leave behind, and what rings the queue for them. (The plan itself is
 // described in @pare/recipe.)
-import type { Priority, StageProgress } from '@pare/recipe'
+import type { Device, Priority, StageProgress } from '@pare/recipe'
 
 export interface ResolvedInput {
   readonly role: string
@@ -30,6 +30,8 @@ export interface Doorbell {
   readonly attempt: number
   readonly kind: string
   readonly priority: Priority
+  /** Only a worker that has it can claim the stage. */
+  readonly device: Device
   /** Ring no earlier than this many milliseconds from now. */
   readonly delayMs: number
 }

@@ -7,6 +7,7 @@ import { loseStage } from './end-stage.js'
 import { errors } from './errors.js'
 import type { Doorbell } from './plan.js'
 import { doorbellOf, lockStage, type Stage, STAGE_COLUMNS } from './stages.js'
+import { forgetSilentWorkers } from './worker-nodes.js'
 
 export interface ReconcileOptions {
   /** A queued stage is rung again after this long without an answer (default 15 s). */
@@ -32,6 +33,7 @@ export async function reconcile(pool: Pool, options: ReconcileOptions = {}): Pro
   // In this order: the clock of a job whose worker died stops where the lease ended.
   const lost = await loseDeadStages(pool, limit)
   const endedJobs = await endLateJobs(pool, limit)
+  await forgetSilentWorkers(pool)
   const waiting = await ringWaitingStages(pool, { ringAgainMs, limit })
   return { ready: [...lost.ready, ...waiting], lostStages: lost.count, endedJobs }
 }

@@ -11,6 +11,7 @@ const parts: StageKeyParts = {
   params: { samples: 500, method: 'minmax' },
   engineVersion: '1',
   seed: 0,
+  device: 'cpu',
 }
 
 test('canonical JSON does not depend on the order of members, and reads back', () => {
@@ -49,6 +50,7 @@ test('a key changes with each of its parts and with nothing else', () => {
     { ...parts, params: { ...parts.params, samples: 501 } },
     { ...parts, engineVersion: '2' },
     { ...parts, seed: 1 },
+    { ...parts, device: 'cuda' as const },
   ]
   expect(new Set([key, ...others.map(stageKey)]).size).toBe(others.length + 1)
 })

@@ -1,4 +1,4 @@
-import type { JsonObject } from '@pare/recipe'
+import type { Device, JsonObject } from '@pare/recipe'
 
 import { hashJson } from './canonical-json.js'
 
@@ -10,9 +10,18 @@ export interface StageKeyParts {
   readonly params: JsonObject
   readonly engineVersion: string
   readonly seed: number
+  /** A measurement on one device says nothing about another, and kernels round differently. */
+  readonly device: Device
 }
 
 /** The name of a stage's result: equal parts give an equal key, in any order of members. */
-export function stageKey({ kind, inputs, params, engineVersion, seed }: StageKeyParts): string {
-  return hashJson({ kind, inputs, params, engine_version: engineVersion, seed })
+export function stageKey({
+  kind,
+  inputs,
+  params,
+  engineVersion,
+  seed,
+  device,
+}: StageKeyParts): string {
+  return hashJson({ kind, inputs, params, engine_version: engineVersion, seed, device })
 }

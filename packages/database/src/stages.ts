@@ -1,6 +1,13 @@
 // Stages as rows: reading, locking, inserting. State changes are in stage-transitions.ts.
 import type { SerializedError } from '@pare/errors'
-import type { JsonObject, PlannedInput, PlannedStage, Priority, StageProgress } from '@pare/recipe'
+import type {
+  Device,
+  JsonObject,
+  PlannedInput,
+  PlannedStage,
+  Priority,
+  StageProgress,
+} from '@pare/recipe'
 
 import { type Db, first, firstOrNull, type Tx } from './db.js'
 import { errors } from './errors.js'
@@ -9,6 +16,7 @@ import { type Job, lockJob } from './jobs.js'
 import { toJson } from './json.js'
 import type { Doorbell, ResolvedInput, StageOutputs } from './plan.js'
 import type { StageState } from './states.js'
+import { STAGE_WAITING_FOR } from './worker-nodes.js'
 
 export interface Stage {
   readonly id: string
@@ -26,6 +34,7 @@ export interface Stage {
   readonly resolvedInputs: readonly ResolvedInput[] | null
   readonly engineVersion: string
   readonly seed: number
+  readonly device: Device
   /** Known when the inputs are. */
   readonly key: string | null
   readonly priority: Priority
@@ -52,8 +61,8 @@ export interface Stage {
 
 export const STAGE_COLUMNS = `id, project_id AS "projectId", job_id AS "jobId",
   model_id AS "modelId", dataset_id AS "datasetId", position, name, kind, params, inputs,
-  resolved_inputs AS "resolvedInputs", engine_version AS "engineVersion", seed, key, priority, state,
-  attempt, faults, token, worker, lease_expires_at AS "leaseExpiresAt",
+  resolved_inputs AS "resolvedInputs", engine_version AS "engineVersion", seed, device, key, priority,
+  state, attempt, faults, token, worker, lease_expires_at AS "leaseExpiresAt",
   available_at AS "availableAt", from_cache AS "fromCache", progress, metrics, outputs, error,
   created_at AS "createdAt", queued_at AS "queuedAt", started_at AS "startedAt",
   finished_at AS "finishedAt"`
@@ -90,8 +99,8 @@ export async function insertStage(tx: Tx, stage: NewStage): Promise<Stage> {
   return first(
     await tx.query<Stage>(
       `INSERT INTO stage (id, project_id, job_id, model_id, dataset_id, position, name, kind, params,
-         inputs, engine_version, seed, priority)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, $11, $12, $13)
+         inputs, engine_version, seed, priority, device)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, $11, $12, $13, $14)
        RETURNING ${STAGE_COLUMNS}`,
       [
         newId('stage'),
@@ -107,6 +116,7 @@ export async function insertStage(tx: Tx, stage: NewStage): Promise<Stage> {
         stage.engineVersion,
         stage.seed,
         stage.priority,
+        plan.device ?? 'cpu',
       ],
     ),
   )
@@ -122,6 +132,21 @@ export async function getStage(db: Db, id: string): Promise<Stage | null> {
 export async function listStages(db: Db, jobId: string): Promise<readonly Stage[]> {
   const { rows } = await db.query<Stage>(
     `SELECT ${STAGE_COLUMNS} FROM stage WHERE job_id = $1 ORDER BY position`,
+    [jobId],
+  )
+  return rows
+}
+
+export interface StageStatus extends Stage {
+  /** `cuda worker`: what it waits for when nobody is there who could run it. */
+  readonly waitingFor: string | null
+}
+
+/** The same for whoever looks at the job from outside. */
+export async function listStageStatuses(db: Db, jobId: string): Promise<readonly StageStatus[]> {
+  const { rows } = await db.query<StageStatus>(
+    `SELECT ${STAGE_COLUMNS}, ${STAGE_WAITING_FOR} AS "waitingFor"
+     FROM stage WHERE job_id = $1 ORDER BY position`,
     [jobId],
   )
   return rows
@@ -159,8 +184,8 @@ export async function lockCurrentStage(tx: Tx, claim: StageClaim): Promise<Locke
 }
 
 export function doorbellOf(stage: Stage, delayMs = 0): Doorbell {
-  const { id, attempt, kind, priority } = stage
-  return { stageId: id, attempt: attempt + 1, kind, priority, delayMs }
+  const { id, attempt, kind, priority, device } = stage
+  return { stageId: id, attempt: attempt + 1, kind, priority, device, delayMs }
 }
 
 /** Doorbells of other stages that wait for the same key, so that they look again. */

@@ -20,6 +20,7 @@ import type {
   Listener,
   ListenOptions,
   OpenDoorbellOptions,
+  RingDevice,
   RingHandler,
   RingOptions,
   RingPriority,
@@ -54,8 +55,12 @@ interface RingWorker {
 
 /** The parts of BullMQ that depend on the server behind it. */
 interface Backend {
-  makeQueue(): RingQueue
-  makeWorker(handler: RingHandler, options: Omit<WorkerOptions, 'connection'>): RingWorker
+  makeQueue(name: string): RingQueue
+  makeWorker(
+    name: string,
+    handler: RingHandler,
+    options: Omit<WorkerOptions, 'connection'>,
+  ): RingWorker
 }
 
 export async function openPostgresDoorbell(
@@ -63,12 +68,11 @@ export async function openPostgresDoorbell(
   options: OpenDoorbellOptions = {},
 ): Promise<Doorbell> {
   await migrate(url)
-  const name = options.name ?? DEFAULT_NAME
   const connection = { connectionString: url, schema: POSTGRES_SCHEMA, max: 3 }
   return BullmqDoorbell.open(options, {
-    makeQueue: () =>
+    makeQueue: (name) =>
       new Queue(name, { connection, streams: { events: { maxLen: 1000 } } }, createPostgresBackend),
-    makeWorker: (handler, workerOptions) =>
+    makeWorker: (name, handler, workerOptions) =>
       new Worker(
         name,
         (job: Job<StageRing>) => handler(job.data),
@@ -82,17 +86,16 @@ export function openRedisDoorbell(
   url: string,
   options: OpenDoorbellOptions = {},
 ): Promise<Doorbell> {
-  const name = options.name ?? DEFAULT_NAME
   const prefix = 'pare'
   return BullmqDoorbell.open(options, {
-    makeQueue: () =>
+    makeQueue: (name) =>
       new Queue<StageRing>(name, {
         prefix,
         // A ring must fail soon rather than wait for a server that is away: the reconciler repeats it.
         connection: { url, maxRetriesPerRequest: 1 },
         streams: { events: { maxLen: 1000 } },
       }),
-    makeWorker: (handler, workerOptions) =>
+    makeWorker: (name, handler, workerOptions) =>
       new Worker<StageRing>(name, (job) => handler(job.data), {
         ...workerOptions,
         prefix,
@@ -119,28 +122,35 @@ async function migrate(url: string): Promise<void> {
 
 class BullmqDoorbell implements Doorbell {
   readonly #backend: Backend
-  readonly #queue: RingQueue
+  readonly #name: string
+  readonly #queues: Readonly<Record<RingDevice, RingQueue>>
   readonly #onError: (error: Error) => void
   readonly #listeners = new Set<Listener>()
   #isClosed = false
 
-  private constructor(backend: Backend, onError: (error: Error) => void) {
+  private constructor(backend: Backend, name: string, onError: (error: Error) => void) {
     this.#backend = backend
+    this.#name = name
     // A connection that BullMQ still ends in the background may be cut when the server stops.
     this.#onError = (error) => {
       if (!this.#isClosed) onError(error)
     }
-    this.#queue = backend.makeQueue()
-    this.#queue.on('error', this.#onError)
+    const open = (device: RingDevice): RingQueue => {
+      const queue = backend.makeQueue(queueName(name, device))
+      queue.on('error', this.#onError)
+      return queue
+    }
+    this.#queues = { cpu: open('cpu'), cuda: open('cuda') }
   }
 
   static async open(options: OpenDoorbellOptions, backend: Backend): Promise<BullmqDoorbell> {
     const doorbell = new BullmqDoorbell(
       backend,
+      options.name ?? DEFAULT_NAME,
       atMostOncePer(1000, options.onError ?? (() => undefined)),
     )
     try {
-      await answered(doorbell.#queue.waitUntilReady())
+      await answered(Promise.all(doorbell.#all().map((queue) => queue.waitUntilReady())))
     } catch (error) {
       await doorbell.close()
       throw error
@@ -159,13 +169,17 @@ class BullmqDoorbell implements Doorbell {
       priority: PRIORITY[options.priority ?? 'normal'],
     }
     const { stageId, attempt } = ring
-    const jobId = options.again === true ? await this.#freshId(id) : id
+    const queue = this.#queues[options.device ?? 'cpu']
+    const jobId = options.again === true ? await freshId(queue, id) : id
     if (jobId === null) return
-    await answered(this.#queue.add('stage', { stageId, attempt }, { ...jobOptions, jobId }))
+    await answered(queue.add('stage', { stageId, attempt }, { ...jobOptions, jobId }))
   }
 
-  async listen(handler: RingHandler, { concurrency }: ListenOptions): Promise<Listener> {
-    const worker = this.#backend.makeWorker(handler, {
+  async listen(
+    handler: RingHandler,
+    { concurrency, device = 'cpu' }: ListenOptions,
+  ): Promise<Listener> {
+    const worker = this.#backend.makeWorker(queueName(this.#name, device), handler, {
       concurrency,
       // The handler only does I/O, so its lock is renewed in time; a dead process frees its rings
       // after about 40 s, and the reconciler is faster than that.
@@ -191,8 +205,11 @@ class BullmqDoorbell implements Doorbell {
     return listener
   }
 
-  countWaiting(): Promise<number> {
-    return answered(this.#queue.getJobCountByTypes('waiting', 'prioritized', 'delayed'))
+  async countWaiting(): Promise<number> {
+    const counts = this.#all().map((queue) =>
+      queue.getJobCountByTypes('waiting', 'prioritized', 'delayed'),
+    )
+    return (await answered(Promise.all(counts))).reduce((sum, count) => sum + count, 0)
   }
 
   async checkHealth(): Promise<void> {
@@ -201,16 +218,25 @@ class BullmqDoorbell implements Doorbell {
 
   async close(): Promise<void> {
     await Promise.all([...this.#listeners].map((listener) => listener.close()))
-    await this.#queue.close()
+    await Promise.all(this.#all().map((queue) => queue.close()))
     this.#isClosed = true
   }
 
-  /** An id that the queue will take, or null when the earlier ring still waits to be heard. */
-  async #freshId(id: string): Promise<string | null> {
-    const state = await answered(this.#queue.getJobState(id))
-    if (WAITING_STATES.includes(state)) return null
-    return state === 'unknown' ? id : `${id}.${randomUUID()}`
+  #all(): readonly RingQueue[] {
+    return Object.values(this.#queues)
   }
+}
+
+/** The queue of the CPU has the bell's own name. */
+function queueName(name: string, device: RingDevice): string {
+  return device === 'cpu' ? name : `${name}-${device}`
+}
+
+/** An id that the queue will take, or null when the earlier ring still waits to be heard. */
+async function freshId(queue: RingQueue, id: string): Promise<string | null> {
+  const state = await answered(queue.getJobState(id))
+  if (WAITING_STATES.includes(state)) return null
+  return state === 'unknown' ? id : `${id}.${randomUUID()}`
 }
 
 async function answered<Answer>(pending: Promise<Answer>): Promise<Answer> {

@@ -28,6 +28,7 @@ export function describeDoorbell(name: string, make: () => Promise<DoorbellServe
       })
     describeHearing(enter)
     describeSharing(enter)
+    describeDevices(enter)
     describeRepeating(enter)
     describeTrouble(enter, () => server)
   })
@@ -114,6 +115,28 @@ function describeSharing(enter: () => Promise<Street>): void {
     finish()
     await closing
     expect(heard.rings).toHaveLength(1)
+    expect(await street.bell.countWaiting()).toBe(1)
+  })
+}
+
+function describeDevices(enter: () => Promise<Street>): void {
+  it('brings a ring only to listeners that have its device', async () => {
+    const street = await enter()
+    const cpu = await street.listen({ concurrency: 4 })
+    await street.bell.ring({ stageId: 'stg_cuda', attempt: 1 }, { device: 'cuda' })
+    await street.bell.ring({ stageId: 'stg_cpu', attempt: 1 }, { device: 'cpu' })
+    expect(await cpu.next(1)).toEqual([{ stageId: 'stg_cpu', attempt: 1 }])
+    expect(await street.bell.countWaiting()).toBe(1)
+    const cuda = await street.listen({ concurrency: 4, device: 'cuda' })
+    expect(await cuda.next(1)).toEqual([{ stageId: 'stg_cuda', attempt: 1 }])
+    expect(cpu.rings).toHaveLength(1)
+  })
+
+  it('keeps one ring of an attempt on its device, too', async () => {
+    const street = await enter()
+    const ring: StageRing = { stageId: 'stg_again', attempt: 1 }
+    await street.bell.ring(ring, { device: 'cuda' })
+    await street.bell.ring(ring, { device: 'cuda', again: true })
     expect(await street.bell.countWaiting()).toBe(1)
   })
 }

@@ -12,7 +12,14 @@ export const RING_PRIORITIES = ['high', 'normal', 'low'] as const
 
 export type RingPriority = (typeof RING_PRIORITIES)[number]
 
+/** Each has a queue of its own: a ring reaches only listeners that have the device. */
+export const RING_DEVICES = ['cpu', 'cuda'] as const
+
+export type RingDevice = (typeof RING_DEVICES)[number]
+
 export interface RingOptions {
+  /** What the stage needs. Default `cpu`. */
+  readonly device?: RingDevice
   /** Taken not before so long from now. Default 0. */
   readonly delayMs?: number
   /** Default `normal`. */
@@ -27,6 +34,8 @@ export interface RingOptions {
 export interface ListenOptions {
   /** How many rings this listener handles at a time. */
   readonly concurrency: number
+  /** Whose rings it hears. Default `cpu`; for several devices, listen several times. */
+  readonly device?: RingDevice
 }
 
 export type RingHandler = (ring: StageRing) => Promise<void>
@@ -39,7 +48,7 @@ export interface Listener {
 /**
  * A bell that wakes a worker. It is not where work is kept: PostgreSQL is.
  *
- * It promises only that a ring normally reaches one listener soon (a few milliseconds when one is
+ * It promises only that a ring normally reaches one listener of its device soon (a few milliseconds when one is
  * idle), that a listener holds at most `concurrency` rings at a time, and that a ring whose process
  * died comes back eventually. A ring may be lost, late, repeated or handled twice at once: the
  * handler claims the stage from the database first, and a reconciler rings again for stages that
@@ -54,7 +63,7 @@ export interface Listener {
 export interface Doorbell {
   ring(ring: StageRing, options?: RingOptions): Promise<void>
   listen(handler: RingHandler, options: ListenOptions): Promise<Listener>
-  /** Rings that wait now, for a gauge. */
+  /** Rings that wait now, of all devices, for a gauge. */
   countWaiting(): Promise<number>
   /** Throws `queue_unavailable` unless the queue answers within two seconds. */
   checkHealth(): Promise<void>

@@ -4,6 +4,7 @@ export {
   type ListenOptions,
   type OpenDoorbellOptions,
   RING_PRIORITIES,
+  type RingDevice,
   type RingHandler,
   type RingOptions,
   type RingPriority,

@@ -59,9 +59,9 @@ export async function runMutation<Body>(
           return runOnce(tx, key, work)
         }).catch((error: unknown) => keepRefusal(pool, key, error))
   if ('replay' in outcome) return replay(reply, outcome.replay, refresh)
-  for (const { stageId, attempt, priority, delayMs } of outcome.ring ?? []) {
+  for (const { stageId, attempt, priority, device, delayMs } of outcome.ring ?? []) {
     // Lost rings are rung again by the reconciler: the job is accepted all the same.
-    doorbell.ring({ stageId, attempt }, { priority, delayMs }).catch((error: unknown) => {
+    doorbell.ring({ stageId, attempt }, { priority, device, delayMs }).catch((error: unknown) => {
       logger.warn({ err: error, stageId }, 'ring failed')
     })
   }

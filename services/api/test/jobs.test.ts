@@ -1,4 +1,4 @@
-import { getJob, listStages } from '@pare/database'
+import { announceWorker, dismissWorker, getJob, listStages } from '@pare/database'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import {
@@ -156,6 +156,24 @@ describe('submitting a job', () => {
 })
 
 describe('a job under way', () => {
+  it('says what it waits for when no worker is known that could run its next stage', async () => {
+    const id = idIn(await submit(fresh()))
+    const waiting = { waiting_for: 'cpu worker' }
+    const job = await api.client().get(`/v1/jobs/${id}`)
+    expect(job.body).toMatchObject({
+      ...waiting,
+      stages: [waiting, { waiting_for: null }, {}, {}, {}],
+    })
+    const stages = await api.client().get(`/v1/jobs/${id}/stages`)
+    expect(stages.body).toMatchObject({ data: [{ ...waiting, device: 'cpu' }, {}, {}, {}, {}] })
+    const listed = await api.client().get(`/v1/jobs?state=queued&limit=1`)
+    expect(listed.body).toMatchObject({ data: [{ id, ...waiting }] })
+    await announceWorker(api.pool, { id: 'w', devices: ['cpu'], forMs: 60_000 })
+    const known = await api.client().get(`/v1/jobs/${id}`)
+    expect(known.body).toMatchObject({ waiting_for: null })
+    await dismissWorker(api.pool, 'w')
+  })
+
   it('shows progress, stages, and in the end artifacts and report', async () => {
     const id = idIn(await submit(fresh()))
     const early = await api.client().get(`/v1/jobs/${id}/report`)

@@ -17,7 +17,7 @@ const DEFAULTS = { PARE_HOST: '127.0.0.1', PARE_PORT: '8080', PARE_LOG_LEVEL: 'w
 
 /** Handed on where they are set. Database, queue and store are the stack's own. */
 const PASSED_ON = [
-  'PARE_DEVICE',
+  'PARE_WORKER_DEVICES',
   'PARE_ENGINE_LIBRARY_PATH',
   'PARE_ENGINE_MEMORY_MIB',
   'PARE_HOST',

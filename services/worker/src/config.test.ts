@@ -8,7 +8,7 @@ describe('the configuration of a worker', () => {
   it('needs only a database and a store; the queue is the database', () => {
     const config = readConfig(needed)
     expect(config.queueUrl).toBe(needed.DATABASE_URL)
-    expect(config.settings).toMatchObject({ device: 'cpu', leaseMs: 10_000 })
+    expect(config.settings).toMatchObject({ devices: ['cpu'], leaseMs: 10_000 })
     expect(config.settings.concurrency).toBeGreaterThanOrEqual(1)
   })
 
@@ -17,6 +17,7 @@ describe('the configuration of a worker', () => {
       ...needed,
       QUEUE_URL: 'redis://queue',
       PARE_WORKER_CONCURRENCY: '3',
+      PARE_WORKER_DEVICES: 'cuda, cpu',
       PARE_ENGINE_MEMORY_MIB: '512',
       PARE_MAX_ONNX_BYTES: '1000000',
       WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8, 10.0.0.0/8',
@@ -24,6 +25,7 @@ describe('the configuration of a worker', () => {
     expect(queueUrl).toBe('redis://queue')
     expect(settings).toMatchObject({
       concurrency: 3,
+      devices: ['cpu', 'cuda'],
       memoryLimitBytes: 512 * 2 ** 20,
       maxOnnxBytes: 1_000_000,
       webhookAllowCidrs: ['127.0.0.0/8', '10.0.0.0/8'],
@@ -41,7 +43,7 @@ describe('the configuration of a worker', () => {
     const read = (): unknown =>
       readConfig({
         DATABASE_URL: 'mysql://u:secret@db',
-        PARE_DEVICE: 'tpu',
+        PARE_WORKER_DEVICES: 'cpu,tpu',
         PARE_WORKER_CONCURRENCY: '0',
       })
     expect(read).toThrow(/DATABASE_URL[^]*STORAGE_URL[^]*/)
@@ -49,7 +51,7 @@ describe('the configuration of a worker', () => {
       read()
     } catch (error) {
       expect(error).toMatchObject({ code: 'configuration_invalid' })
-      expect((error as Error).message).toMatch(/PARE_DEVICE/)
+      expect((error as Error).message).toMatch(/PARE_WORKER_DEVICES/)
       expect((error as Error).message).toMatch(/PARE_WORKER_CONCURRENCY/)
       expect((error as Error).message).not.toContain('secret')
     }

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 
 import { LOG_LEVELS, type LogLevel } from '@pare/observability'
+import { type Device, DEVICES } from '@pare/recipe'
 import { type Environment, EnvironmentReader } from '@pare/settings'
 import type { S3Credentials } from '@pare/storage'
 
@@ -59,7 +60,7 @@ function readSettings(reader: EnvironmentReader): WorkerSettings {
   const onnx = reader.optionalInteger('PARE_MAX_ONNX_BYTES', { min: 0, max: 2 ** 31 - 1 })
   const dataDir = reader.text('PARE_DATA_DIR', '')
   return workerSettings({
-    device: reader.choice('PARE_DEVICE', ['cpu', 'cuda'], 'cpu'),
+    devices: readDevices(reader),
     libraryPath: reader.text('PARE_ENGINE_LIBRARY_PATH', '') || undefined,
     webhookAllowCidrs: reader.list('WEBHOOK_ALLOW_CIDRS'),
     ...(concurrency === undefined ? {} : { concurrency }),
@@ -71,6 +72,18 @@ function readSettings(reader: EnvironmentReader): WorkerSettings {
     ...(onnx === undefined ? {} : { maxOnnxBytes: onnx }),
     ...(lease === undefined ? {} : leaseSettings(lease)),
   })
+}
+
+function readDevices(reader: EnvironmentReader): readonly Device[] {
+  const items = reader.list('PARE_WORKER_DEVICES', (wanted) => {
+    if (wanted.some((item) => !isDevice(item))) throw new Error(`expected ${DEVICES.join(', ')}`)
+  })
+  const devices = DEVICES.filter((device) => items.includes(device))
+  return devices.length === 0 ? ['cpu'] : devices
+}
+
+function isDevice(word: string): word is Device {
+  return (DEVICES as readonly string[]).includes(word)
 }
 
 /** Five beats fit into a lease, so that one lost beat loses no stage. */

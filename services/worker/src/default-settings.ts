@@ -9,13 +9,16 @@ const GIBIBYTE = 2 ** 30
 
 /** Settings that suit this machine, with what the caller knows better. */
 export function workerSettings(known: Partial<WorkerSettings> = {}): WorkerSettings {
+  const devices = known.devices ?? ['cpu']
   // Two processors a stage: one computes while the other measures, loads or hashes.
-  const concurrency = known.concurrency ?? Math.max(1, Math.floor(availableParallelism() / 2))
+  const atOnce = Math.floor(availableParallelism() / 2 / devices.length)
+  const concurrency = known.concurrency ?? Math.max(1, atOnce)
+  const slots = concurrency * devices.length
   return {
     workerId: `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`,
     concurrency,
-    threads: Math.max(1, Math.floor(availableParallelism() / concurrency)),
-    device: 'cpu',
+    threads: Math.max(1, Math.floor(availableParallelism() / slots)),
+    devices,
     // The temporary folder is everybody's; this one is its owner's alone.
     workRoot: join(tmpdir(), `pare-work-${userInfo().uid}`),
     enginePath: ENGINE_PATH,
@@ -27,7 +30,7 @@ export function workerSettings(known: Partial<WorkerSettings> = {}): WorkerSetti
     stageTimeoutMs: 6 * 60 * 60 * 1000,
     inspectTimeoutMs: 3 * 60 * 1000,
     // Engines share what is left after the worker, the database and the file cache.
-    memoryLimitBytes: Math.max(GIBIBYTE, Math.floor((0.75 * machineMemory()) / concurrency)),
+    memoryLimitBytes: Math.max(GIBIBYTE, Math.floor((0.75 * machineMemory()) / slots)),
     outputLimitBytes: 16 * GIBIBYTE,
     // The most that protobuf can hold.
     maxOnnxBytes: 2 * GIBIBYTE - 1,

@@ -55,16 +55,15 @@ export async function runInEngine(run: EngineRun): Promise<EngineEnd> {
   const memory = watchMemory(engine.pid ?? 0, settings.memoryLimitBytes, () => {
     engine.kill('memory')
   })
-  const { kind, params, seed } = run.claim.stage
+  const { kind, params, seed, device } = run.claim.stage
   try {
     return await engine.run(
       {
         type: 'start',
-        ...{ kind, seed, inputs: run.inputs },
+        ...{ kind, seed, device, inputs: run.inputs },
         params: params,
         workDir: folder.work,
         threads: settings.threads,
-        device: settings.device,
         maxOnnxBytes: settings.maxOnnxBytes,
       },
       run.onProgress,

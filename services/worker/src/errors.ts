@@ -19,6 +19,10 @@ export const workerErrors = defineErrors({
     fault: 'model',
     title: 'An output of the stage is larger than allowed',
   },
+  devices_unusable: {
+    kind: 'unavailable',
+    title: 'None of the devices that the worker is to offer can be used',
+  },
   engine_start_failed: { kind: 'unavailable', title: 'An engine process could not be started' },
   stage_timed_out: {
     kind: 'timeout',

@@ -12,9 +12,9 @@ export async function ringAll(
   ready: readonly ReadyStage[],
   options: { readonly again?: boolean } = {},
 ): Promise<void> {
-  for (const { stageId, attempt, delayMs, priority } of ready) {
+  for (const { stageId, attempt, delayMs, priority, device } of ready) {
     try {
-      await doorbell.ring({ stageId, attempt }, { delayMs, priority, ...options })
+      await doorbell.ring({ stageId, attempt }, { delayMs, priority, device, ...options })
     } catch (error) {
       logger.warn({ stageId, error: coerceError(error) }, 'ring failed')
     }

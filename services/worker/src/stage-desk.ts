@@ -3,6 +3,7 @@ import { claimBestStage, type ClaimedStage } from '@pare/database'
 import { assertNever, coerceError } from '@pare/errors'
 import type { Logger } from '@pare/observability'
 import type { StageRing } from '@pare/queue'
+import type { Device } from '@pare/recipe'
 
 import { ringAll } from './ring.js'
 import { type AttemptDeps, type AttemptEnd, StageAttempt } from './stage-attempt.js'
@@ -20,19 +21,20 @@ export class StageDesk {
     return this.#running.size
   }
 
-  /** The handler of a ring; it resolves when the attempt has ended. */
-  async answer(ring: StageRing): Promise<void> {
+  /** The handler of a ring for a device; it resolves when the attempt has ended. */
+  async answer(ring: StageRing, device: Device): Promise<void> {
     const { doorbell, pool, settings, logger } = this.#deps
     try {
       // Somebody else may hear it; if nobody does, the reconciler rings again.
       if (this.#isClosing) {
-        await doorbell.ring(ring, { again: true })
+        await doorbell.ring(ring, { device, again: true })
         return
       }
       const outcome = await claimBestStage(pool, {
         stageId: ring.stageId,
         workerId: settings.workerId,
         leaseMs: settings.leaseMs,
+        devices: [device],
       })
       switch (outcome.outcome) {
         case 'claimed': {
@@ -44,10 +46,11 @@ export class StageDesk {
           return
         }
         case 'early': {
-          await doorbell.ring(ring, { delayMs: outcome.delayMs, again: true })
+          await doorbell.ring(ring, { device, delayMs: outcome.delayMs, again: true })
           return
         }
         case 'busy':
+        case 'elsewhere':
         case 'gone':
           return
         default:

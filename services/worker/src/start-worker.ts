@@ -2,17 +2,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import {
+  announceWorker,
   CANCEL_CHANNEL,
+  dismissWorker,
   EVENTS_CHANNEL,
   listen,
   type Listener,
+  type Pool,
   purgeIdempotency,
   reconcile,
 } from '@pare/database'
+import type { Logger } from '@pare/observability'
 import type { Listener as BellListener } from '@pare/queue'
+import type { Device } from '@pare/recipe'
 
-import { checkDevice } from './check-device.js'
+import { checkDevices } from './check-devices.js'
 import { EnginePool } from './engine-pool.js'
+import { workerErrors } from './errors.js'
 import { Repeated } from './repeat.js'
 import { ringAll } from './ring.js'
 import { StageDesk } from './stage-desk.js'
@@ -23,7 +29,7 @@ import type { WorkerDeps, WorkerSettings } from './worker-deps.js'
 export interface RunningWorker {
   readonly id: string
   /** What stages on this worker may use; only what a run has shown to work. */
-  readonly devices: readonly string[]
+  readonly devices: readonly Device[]
   /** Stages under way. */
   readonly runningCount: number
   /**
@@ -46,18 +52,25 @@ export async function startWorker(
     libraryPath: settings.libraryPath,
     onSpareLost: (error) => logger.error({ error }, 'spare engine lost'),
   })
-  const devices = await checkDevice(engines, settings.device)
-  const device = devices.includes(settings.device) ? settings.device : 'cpu'
-  if (device !== settings.device) {
-    logger.warn({ wanted: settings.device, devices }, 'device not usable, the CPU is used')
-  }
+  const devices = await usableDevices({ engines, logger }, settings.devices).catch(
+    async (error: unknown) => {
+      await engines.close()
+      await folders.close()
+      throw error
+    },
+  )
   engines.warm()
-  const desk = new StageDesk({ ...deps, logger, engines, settings: { ...settings, device } })
-  const loops = startLoops({ ...deps, logger }, settings)
+  const desk = new StageDesk({ ...deps, logger, engines, settings })
+  const loops = startLoops({ ...deps, logger }, { ...settings, devices })
   const notices = await listenForNotices({ ...deps, logger }, desk, loops)
-  const bell = await deps.doorbell.listen((ring) => desk.answer(ring), settings)
-  logger.info({ devices, concurrency: settings.concurrency }, 'worker started')
-  const parts = { engines, folders, desk, loops, notices, bell, settings }
+  const { concurrency } = settings
+  const bells = await Promise.all(
+    devices.map((device) =>
+      deps.doorbell.listen((ring) => desk.answer(ring, device), { concurrency, device }),
+    ),
+  )
+  logger.info({ devices, concurrency }, 'worker started')
+  const parts = { engines, folders, desk, loops, notices, bells, settings, pool: deps.pool }
   let stopping: Promise<void> | undefined
   return {
     id: settings.workerId,
@@ -72,14 +85,33 @@ export async function startWorker(
 /** How often keys of requests that may no longer be repeated are deleted. */
 const PURGE_MS = 10 * 60 * 1000
 
+async function usableDevices(
+  { engines, logger }: { readonly engines: EnginePool; readonly logger: Logger },
+  wanted: readonly Device[],
+): Promise<readonly Device[]> {
+  const devices = await checkDevices(engines, wanted)
+  if (devices.length === 0) {
+    throw workerErrors.devices_unusable(`no model runs on ${wanted.join(', ')} of this machine`)
+  }
+  if (devices.length < wanted.length) logger.warn({ wanted, devices }, 'not all devices are usable')
+  return devices
+}
+
 interface Loops {
+  readonly announcing: Repeated
   readonly reconciling: Repeated
   readonly purging: Repeated
   readonly webhooks: WebhookSender
 }
 
 function startLoops(deps: WorkerDeps, settings: WorkerSettings): Loops {
+  const { workerId: id, devices, leaseMs } = settings
   return {
+    announcing: new Repeated({
+      everyMs: leaseMs / 2,
+      run: () => announceWorker(deps.pool, { id, devices, forMs: 3 * leaseMs }),
+      onError: (error) => deps.logger.warn({ error }, 'announcing failed'),
+    }),
     reconciling: new Repeated({
       everyMs: settings.reconcileMs,
       async run() {
@@ -129,16 +161,20 @@ interface WorkerParts {
   readonly desk: StageDesk
   readonly loops: Loops
   readonly notices: Listener
-  readonly bell: BellListener
+  readonly bells: readonly BellListener[]
+  readonly pool: Pool
   readonly settings: WorkerSettings
 }
 
 async function stopParts(parts: WorkerParts): Promise<void> {
-  const { engines, folders, desk, loops, notices, bell, settings } = parts
+  const { engines, folders, desk, loops, notices, bells, settings, pool } = parts
   desk.close()
-  const drained = bell.close()
+  const drained = Promise.all(bells.map((bell) => bell.close()))
   await Promise.race([drained, sleep(settings.drainMs, undefined, { ref: false })])
-  await Promise.all([loops.reconciling.stop(), loops.purging.stop(), loops.webhooks.stop()])
+  const { announcing, reconciling, purging, webhooks } = loops
+  await Promise.all([announcing, reconciling, purging, webhooks].map((loop) => loop.stop()))
+  // Without a word it would be forgotten some seconds later.
+  await dismissWorker(pool, settings.workerId).catch(() => undefined)
   await notices.close()
   await engines.close()
   await folders.close()

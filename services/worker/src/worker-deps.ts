@@ -2,6 +2,7 @@
 import type { Pool } from '@pare/database'
 import type { Logger, Metrics } from '@pare/observability'
 import type { Doorbell } from '@pare/queue'
+import type { Device } from '@pare/recipe'
 import type { BlobStore } from '@pare/storage'
 
 export interface WorkerDeps {
@@ -17,11 +18,12 @@ export interface WorkerDeps {
 export interface WorkerSettings {
   /** Named in the rows of stages and in logs. */
   readonly workerId: string
-  /** Stages at a time. */
+  /** Stages at a time on each device. */
   readonly concurrency: number
   /** Threads for heavy work inside one stage. */
   readonly threads: number
-  readonly device: 'cpu' | 'cuda'
+  /** What stages may run on; a stage runs on the one that its plan names. */
+  readonly devices: readonly Device[]
   /** Where engine processes read and write; one folder below it belongs to this worker. */
   readonly workRoot: string
   readonly enginePath: string

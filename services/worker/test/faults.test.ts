@@ -133,7 +133,7 @@ describe.each(availableSurroundings)('a worker in trouble, with %s', (surroundin
     const { id } = await bench.stage(test, 'work')
     for (let i = 1; i <= 8; i++) {
       await bench.ring([
-        { stageId: id, attempt: i, kind: 'prepare', priority: 'normal', delayMs: 0 },
+        { stageId: id, attempt: i, kind: 'prepare', priority: 'normal', device: 'cpu', delayMs: 0 },
       ])
     }
     expect((await bench.ended(test)).state).toBe('succeeded')

@@ -118,7 +118,7 @@ export class WorkerBench {
       workerId: `test-${this.#workers.length}`,
       concurrency: 2,
       threads: 1,
-      device: 'cpu',
+      devices: ['cpu'],
       workRoot: this.workRoot,
       enginePath: TEST_ENGINE,
       libraryPath: undefined,
@@ -202,8 +202,8 @@ export class WorkerBench {
   }
 
   async ring(ready: readonly ReadyStage[]): Promise<void> {
-    for (const { stageId, attempt, delayMs, priority } of ready) {
-      await this.#bell.ring({ stageId, attempt }, { delayMs, priority })
+    for (const { stageId, attempt, delayMs, priority, device } of ready) {
+      await this.#bell.ring({ stageId, attempt }, { delayMs, priority, device })
     }
   }
 

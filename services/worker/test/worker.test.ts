@@ -1,3 +1,6 @@
+import { fileURLToPath } from 'node:url'
+
+import { getJobStatus } from '@pare/database'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { availableSurroundings, isAlive, oneStage, until, WorkerBench } from './worker-bench.js'
@@ -108,9 +111,34 @@ describe.each(availableSurroundings)('a worker, with %s', (surroundings) => {
     expect(job.error?.code).toBe('blob_not_found')
   })
 
-  it('computes on the CPU when CUDA is wanted and does not really load', async () => {
-    const { worker } = await bench.startWorker({ device: 'cuda' })
+  it('offers the CPU alone when CUDA is wanted and does not really load', async () => {
+    const { worker } = await bench.startWorker({ devices: ['cpu', 'cuda'] })
     expect(worker.devices).toEqual(['cpu'])
+    await worker.stop()
+    const start = bench.startWorker({ devices: ['cuda'] })
+    await expect(start).rejects.toMatchObject({ code: 'devices_unusable' })
+  })
+
+  it('leaves a stage for CUDA to a worker that offers it, which runs it there', async () => {
+    const { pool } = bench.database
+    const test = await bench.submit([
+      { name: 'first', kind: 'prepare', params: {}, inputs: [] },
+      { name: 'second', kind: 'evaluate', params: {}, inputs: [], device: 'cuda' },
+    ])
+    const waiting = await until(async () => {
+      const { projectId } = test
+      const status = await getJobStatus(pool, { projectId, id: test.job.id })
+      return status?.state === 'running' ? status : null
+    })
+    expect(waiting).toMatchObject({ waitingFor: 'cuda worker', runDeadlineAt: null })
+    const { worker } = await bench.startWorker({
+      devices: ['cpu', 'cuda'],
+      enginePath: fileURLToPath(new URL('./cuda-engine.mjs', import.meta.url)),
+    })
+    expect(worker.devices).toEqual(['cpu', 'cuda'])
+    await bench.ended(test)
+    const second = await bench.stage(test, 'second')
+    expect(second).toMatchObject({ metrics: { device: 'cuda' }, faults: 0, attempt: 1 })
     await worker.stop()
   })
 

@@ -79,6 +79,12 @@ describe('planJob', () => {
     expect(shared.map(({ name }) => name)).toEqual(['prepare', 'calibrate', 'evaluate'])
   })
 
+  it('asks for the device of the target where a stage runs models, and for none elsewhere', () => {
+    const devices = plan({ target: { device: 'cuda' } }, BOTH).stages.map(({ device }) => device)
+    expect(devices).toEqual([undefined, 'cuda', 'cuda', 'cuda', undefined])
+    expect(plan({}, BOTH).stages.some(({ device }) => device !== undefined)).toBe(false)
+  })
+
   it('lets the step judge on the same data as the job when the drop is limited', () => {
     const stage = plan({ constraints: { max_drop: 0.001 } }, BOTH).stages[2]!
     expect(stage.params['judging']).toMatchObject({ metric: 'top1', max_drop: 0.001 })

@@ -14,7 +14,7 @@ import {
 } from '@pare/recipe'
 
 import { ENGINE_VERSION } from '../engine-version.js'
-import type { StageKind } from '../stages/stage-table.js'
+import { STAGE_TABLE, type StageKind } from '../stages/stage-table.js'
 import { checkDatasetFits, type KnownDataset, type KnownModel } from './check-datasets.js'
 import { checkStep } from './check-steps.js'
 import {
@@ -248,7 +248,9 @@ class PlanBuilder {
   }
 
   #add(kind: StageKind, params: JsonObject, inputs: readonly PlannedInput[]): void {
-    this.stages.push({ name: kind, kind, params, inputs })
+    const { device } = this.#request.target
+    const isOnDevice = STAGE_TABLE[kind].usesDevice && device !== 'cpu'
+    this.stages.push({ name: kind, kind, params, inputs, ...(isOnDevice ? { device } : {}) })
   }
 
   #prepared(...roles: readonly ('model' | 'shapes' | 'batch')[]): readonly PlannedInput[] {

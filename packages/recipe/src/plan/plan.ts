@@ -1,5 +1,6 @@
 // What the planner hands over: a job as stages, and which of their outputs are its artifacts.
 import type { JsonObject } from '../json.js'
+import type { Device } from '../target.js'
 
 /** Where an input comes from: a blob known now, or the output of an earlier stage of the job. */
 export type PlannedSource =
@@ -18,6 +19,8 @@ export interface PlannedStage<Kind extends string = string> {
   readonly params: JsonObject
   /** A stage may only name stages before it in the plan. */
   readonly inputs: readonly PlannedInput[]
+  /** Where it has to run; part of its key. Default: a CPU. */
+  readonly device?: Device
 }
 
 /** A stage output that the job delivers. */

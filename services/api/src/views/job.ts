@@ -5,7 +5,8 @@ import type { JsonObject } from '@pare/recipe'
 import { toProblem } from '../problem.js'
 
 /** A row with or without what `getJobStatus` adds. */
-export type JobRow = Omit<Job, 'plan'> & Partial<Pick<JobStatus, 'stages' | 'headline'>>
+export type JobRow = Omit<Job, 'plan'> &
+  Partial<Pick<JobStatus, 'stages' | 'headline' | 'waitingFor'>>
 
 export function viewJob(job: JobRow): JobView {
   return {
@@ -18,6 +19,7 @@ export function viewJob(job: JobRow): JobView {
     priority: job.priority,
     client_job_id: job.clientJobId,
     parent_job: job.parentJobId,
+    waiting_for: job.waitingFor ?? null,
     progress: job.progress,
     stages: [...(job.stages ?? [])],
     event_seq: job.eventSeq,

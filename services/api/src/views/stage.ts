@@ -1,10 +1,10 @@
 import type { Stage as StageView } from '@pare/contracts'
-import type { Stage } from '@pare/database'
+import type { StageStatus } from '@pare/database'
 
 import { toProblem } from '../problem.js'
 import { secondsBetween, timeOf } from './job.js'
 
-export function viewStage(stage: Stage): StageView {
+export function viewStage(stage: StageStatus): StageView {
   return {
     id: stage.id,
     name: stage.name,
@@ -12,6 +12,8 @@ export function viewStage(stage: Stage): StageView {
     state: stage.state,
     attempt: stage.attempt,
     from_cache: stage.fromCache,
+    waiting_for: stage.waitingFor,
+    device: stage.device,
     key: stage.key,
     params: stage.params,
     seed: stage.seed,
@@ -29,7 +31,7 @@ export function viewStage(stage: Stage): StageView {
   }
 }
 
-function viewOutputs(outputs: Stage['outputs']): StageView['outputs'] {
+function viewOutputs(outputs: StageStatus['outputs']): StageView['outputs'] {
   if (outputs === null) return null
   return Object.entries(outputs).map(([role, { sha256, sizeBytes, mediaType }]) => ({
     role,

@@ -8,7 +8,7 @@ import {
   type JobStatus,
   listArtifacts,
   listEvents,
-  listStages,
+  listStageStatuses,
   type Pool,
 } from '@pare/database'
 import type { JsonObject } from '@pare/recipe'
@@ -41,7 +41,7 @@ export const jobPartRoutes: RoutePlugin = (app, { deps }, done) => {
 
   app.get('/jobs/:id/stages', { schema: listStagesSchema }, async (request) => {
     const job = await requireJob(pool, request, request.params.id)
-    return onePage((await listStages(pool, job.id)).map(viewStage))
+    return onePage((await listStageStatuses(pool, job.id)).map(viewStage))
   })
 
   app.get('/jobs/:id/artifacts', { schema: listArtifactsSchema }, async (request) => {
@@ -56,7 +56,7 @@ export const jobPartRoutes: RoutePlugin = (app, { deps }, done) => {
     const { id } = request.params
     const artifact = await findReport(pool, { projectId, id, form: 'json' })
     const content = (await json(await store.get(artifact.sha256))) as Readonly<JsonObject>
-    const text = JSON.stringify(viewReport(content, await listStages(pool, id)))
+    const text = JSON.stringify(viewReport(content, await listStageStatuses(pool, id)))
     return reply.header('etag', etagOf(text)).type('application/json').send(text)
   })
 
