@@ -121,6 +121,15 @@ export const METRIC_TABLE = {
     better: 'lower',
     drop: 'growth',
   },
+  rmse: {
+    description: 'root of the mean squared error, in the unit of the labels',
+    label: 'root mean squared error',
+    unit: '',
+    labels: 'targets',
+    output: TARGETS,
+    better: 'lower',
+    drop: 'growth',
+  },
   mae: {
     description: 'mean absolute error',
     label: 'mean absolute error',

@@ -7,10 +7,18 @@ import { crossEntropy, perplexity } from './cross-entropy.js'
 import { f1 } from './f1.js'
 import { likeness } from './likeness.js'
 import { meanIoU } from './mean-iou.js'
-import type { Finding, JudgedBatch, Metric } from './metric.js'
+import type { Figure, Finding, JudgedBatch, Metric } from './metric.js'
 import { placeAccuracy } from './place-accuracy.js'
 import { targetError } from './target-error.js'
 import { topK } from './top-k.js'
+
+const squaredError = targetError('mse', (difference) => difference ** 2, ['rmse', 'mae'])
+
+const rootSquaredError: typeof squaredError = {
+  ...squaredError,
+  finish: (sums) => rootOf(squaredError.finish(sums)),
+  beside: ['mae'],
+}
 
 const ROWS = {
   top1: topK('top1', 1, { beside: ['top5'], minClasses: 2 }),
@@ -22,10 +30,27 @@ const ROWS = {
   perplexity,
   f1,
   auroc,
-  mse: targetError('mse', (difference) => difference ** 2, ['mae']),
+  mse: squaredError,
+  rmse: rootSquaredError,
   mae: targetError('mae', Math.abs, ['mse']),
   fidelity: likeness,
 } satisfies Readonly<Record<MetricName, unknown>>
+
+/** Of mean squares their roots; the root is monotone, so ends of intervals go with it. */
+function rootOf(found: Finding | null): Finding | null {
+  if (found === null) return null
+  const { original, result, difference, ...test } = found
+  const root = ({ value }: Figure): Figure => ({ value: Math.sqrt(value), interval: null })
+  const grown = (change: number) => Math.sqrt(Math.max(0, 1 + change / original.value)) - 1
+  const isRelative = difference !== null && original.value > 0
+  return {
+    ...test,
+    original: root(original),
+    result: root(result),
+    difference: null,
+    drop_interval: isRelative ? { low: grown(difference.low), high: grown(difference.high) } : null,
+  }
+}
 
 /** What each metric adds up. */
 type SumsOf = { readonly [Name in MetricName]: ReturnType<(typeof ROWS)[Name]['count']> }

@@ -207,6 +207,11 @@ describe('mse and mae', () => {
     const half = 4.3027 * Math.sqrt((4 + 1 + 0.25 - 3 * mean ** 2) / 2 / 3)
     expect(found?.difference?.low).toBeCloseTo(mean - half, 10)
     expect(found?.difference?.high).toBeCloseTo(mean + half, 10)
+    expect(judgeBatches('rmse', [first, second])?.original.value).toBe(Math.sqrt(7 / 6))
+    expect(judgeBatches('rmse', [first, second])?.drop_interval).toEqual({
+      low: -1,
+      high: expect.closeTo(Math.sqrt(1 + (mean + half) / (7 / 6)) - 1, 10) as number,
+    })
     expect(judgeBatches('mae', [first, second])?.original.value).toBe((2 + 0 + 1 + 1 + 1 + 0) / 6)
   })
 
