@@ -9,9 +9,9 @@ import {
   subgraphsOf,
 } from '@pare/graph'
 import { layerWeight, opFacts } from '@pare/ops'
+import { type WhyNot, whyNot } from '@pare/recipe'
 import type { Tensor } from '@pare/tensor'
 
-import { stays, type StaysDense } from './decision.js'
 import { isPrunable, type ResolvedPruneOptions } from './options.js'
 import type { SummedAxis } from './select-pattern.js'
 
@@ -30,7 +30,7 @@ export interface FoundWeights {
   /** All nodes of prunable types with a weight, in the order of the model. */
   readonly layers: readonly Node[]
   /** Why those of them that `weights` does not name stay as they are. */
-  readonly kept: ReadonlyMap<Node, StaysDense>
+  readonly kept: ReadonlyMap<Node, WhyNot>
 }
 
 /**
@@ -63,7 +63,7 @@ const FLOATS: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16'])
 class Search {
   private readonly options: ResolvedPruneOptions
   private readonly layers: Node[] = []
-  private readonly kept = new Map<Node, StaysDense>()
+  private readonly kept = new Map<Node, WhyNot>()
   /** By weight, which copies under several names may share. */
   private readonly uses = new Map<Tensor, Use[]>()
   /** For each constant how often it is read, as a weight or otherwise, and by whom. */
@@ -118,28 +118,28 @@ class Search {
     }
   }
 
-  private forbidden(node: Node, uses: readonly Use[]): StaysDense | undefined {
+  private forbidden(node: Node, uses: readonly Use[]): WhyNot | undefined {
     const { nodesToExclude, opTypes } = this.options
     if (nodesToExclude.includes(node.name) || nodesToExclude.includes(nodeLabel(node))) {
-      return stays('excluded_by_name', 'it is in nodes_to_exclude')
+      return whyNot('excluded_by_name', 'it is in nodes_to_exclude')
     }
     if (!opTypes.some((type) => type === node.opType)) {
-      return stays('excluded_by_type', 'its type is not in op_types')
+      return whyNot('excluded_by_type', 'its type is not in op_types')
     }
     const wrong = uses.find(({ tensor }) => !FLOATS.has(tensor.dataType))
     if (wrong === undefined) return undefined
-    return stays('weight_not_float', `its weight is ${wrong.tensor.dataType}`)
+    return whyNot('weight_not_float', `its weight is ${wrong.tensor.dataType}`)
   }
 
   /** Rule 3; a pattern lies along one axis, which readers may see differently. */
-  private obstacle(tensor: Tensor, uses: readonly Use[]): StaysDense | undefined {
+  private obstacle(tensor: Tensor, uses: readonly Use[]): WhyNot | undefined {
     const readers = this.readers.get(tensor) ?? []
     const layers = new Set<Node | 'output'>(uses.map(({ node }) => node))
     const other = readers.find((reader) => !layers.has(reader))
-    if (other === 'output') return stays('weight_shared', 'its weight is an output too')
+    if (other === 'output') return whyNot('weight_shared', 'its weight is an output too')
     if (other !== undefined || readers.length > uses.length) {
       const by = other ?? uses[0]!.node
-      return stays(
+      return whyNot(
         'weight_shared',
         `${by.opType} ${nodeLabel(by)} reads its weight too, and is not pruned`,
       )
@@ -147,7 +147,7 @@ class Search {
     const { axis, run } = uses[0]!.summed
     const isAlike = uses.every(({ summed }) => summed.axis === axis && summed.run === run)
     if (isAlike || this.options.criterion.kind !== 'pattern') return undefined
-    return stays('weight_shared', 'its readers sum over different axes')
+    return whyNot('weight_shared', 'its readers sum over different axes')
   }
 }
 
@@ -156,7 +156,7 @@ function isOwn(index: StaticGraphIndex, value: string): boolean {
 }
 
 /** Undefined for a product of two activations; a reason for a layer whose weight is computed. */
-function weightUses(node: Node, constant: ConstantOf): readonly Use[] | StaysDense | undefined {
+function weightUses(node: Node, constant: ConstantOf): readonly Use[] | WhyNot | undefined {
   const { weightInput = 1, family } = opFacts(node) ?? {}
   const use = (input: number) => useOf(node, input, constant)
   if (node.opType === 'MatMul') {
@@ -167,7 +167,7 @@ function weightUses(node: Node, constant: ConstantOf): readonly Use[] | StaysDen
   const uses = inputs.map(use).filter((found) => found !== undefined)
   return uses.length === inputs.length
     ? uses
-    : stays('weight_not_constant', 'its weight is computed, not an initializer')
+    : whyNot('weight_not_constant', 'its weight is computed, not an initializer')
 }
 
 function useOf(node: Node, input: number, constant: ConstantOf): Use | undefined {

@@ -1,4 +1,3 @@
-export { PRUNING_KEPT_REASONS, type PruningKeptReason } from './decision.js'
 export { errors } from './errors.js'
 export { PRUNE_WEIGHTS_DEFAULTS, type PruneWeightsOptions } from './options.js'
 export {

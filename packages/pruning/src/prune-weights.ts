@@ -1,9 +1,10 @@
 // Magnitude pruning: the weights that are closest to 0 become 0. Shapes, names and nodes stay, so that
 // the model trains, quantizes and prunes on as before.
 import { type Diagnostic, mapTensors, type Model, type Node, nodeLabel } from '@pare/graph'
+import { type LayerDecision, type WhyNot, whyNot } from '@pare/recipe'
 import { elementCount, storedArray, type Tensor, tensorFromStored, toFloat32 } from '@pare/tensor'
 
-import { keptDiagnostic, note, type PruningKeptReason, stays, type StaysDense } from './decision.js'
+import { keptDiagnostic, note } from './decision.js'
 import { errors } from './errors.js'
 import { findWeights, type Weight } from './find-weights.js'
 import { type Criterion, type PruneWeightsOptions, resolvePruneOptions } from './options.js'
@@ -32,15 +33,7 @@ export interface PrunedWeight extends ZeroCount {
 }
 
 /** One node with a weight. Plain JSON. */
-export interface PrunedLayer {
-  readonly node: string
-  readonly opType: string
-  /** The node's first output: it names the layer even where nodes have no names. */
-  readonly output: string
-  readonly decision: 'pruned' | 'kept'
-  /** Why it is kept. */
-  readonly reason?: PruningKeptReason
-  readonly message?: string
+export interface PrunedLayer extends LayerDecision<'pruned' | 'kept'> {
   /** The weights that were considered: W and R of a recurrent layer, one of others, none if excluded. */
   readonly weights: readonly PrunedWeight[]
 }
@@ -169,7 +162,7 @@ function byLayer(pruned: readonly Pruned[]): ReadonlyMap<Node, readonly Pruned[]
 function row(
   node: Node,
   own: readonly Pruned[],
-  kept: StaysDense | undefined,
+  kept: WhyNot | undefined,
 ): { readonly layer: PrunedLayer; readonly diagnostics: readonly Diagnostic[] } {
   const isPruned = own.some(({ count }) => count.zerosAfter > count.zerosBefore)
   const stay = isPruned ? undefined : (kept ?? noneFalls(own))
@@ -185,9 +178,9 @@ function row(
   return { layer, diagnostics: [...why.map((one) => keptDiagnostic(node, one)), ...warnings] }
 }
 
-function noneFalls(own: readonly Pruned[]): StaysDense {
+function noneFalls(own: readonly Pruned[]): WhyNot {
   const hasZeros = own.some(({ count }) => count.zerosBefore > 0)
-  return stays(
+  return whyNot(
     'no_small_weights',
     hasZeros ? 'its zeros are enough already' : 'none of its weights falls',
   )
@@ -217,7 +210,7 @@ function totalOf(counts: readonly Omit<ZeroCount, 'sparsity'>[]): ZeroCount {
   return { elements, zerosBefore, zerosAfter, sparsity: elements === 0 ? 0 : zerosAfter / elements }
 }
 
-function notApplicable(kept: ReadonlyMap<Node, StaysDense>) {
+function notApplicable(kept: ReadonlyMap<Node, WhyNot>) {
   const messages = [...new Set([...kept.values()].map(({ message }) => message))]
   const why = messages.length === 0 ? 'it has none' : messages.slice(0, 5).join('; ')
   return errors.pruning_not_applicable(`no weight of the model can be pruned: ${why}`)

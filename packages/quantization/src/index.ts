@@ -64,7 +64,6 @@ export { saturates } from './integers/saturation.js'
 export type { DataSource } from './layers/data-source.js'
 export { calibratedRanges, type RangeOf } from './placement/placement-policy.js'
 export { toQOperator } from './qoperator/to-qoperator.js'
-export { FLOAT_REASONS, type FloatReason } from './report/decision.js'
 export type { LayerReport, QuantizedValueReport, QuantizedWeightReport } from './report/report.js'
 export {
   adaRound,
@@ -106,8 +105,6 @@ export {
   type QuantizeWeightsContext,
   type QuantizeWeightsOptions,
   type QuantizeWeightsResult,
-  WEIGHT_KEPT_REASONS,
-  type WeightKeptReason,
   type WeightLayerReport,
   WEIGHTS_DEFAULTS,
 } from './weights/index.js'

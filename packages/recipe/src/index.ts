@@ -1,3 +1,13 @@
+export {
+  type Decision,
+  DECISIONS,
+  type LayerDecision,
+  type Reason,
+  REASONS,
+  severityOf,
+  type WhyNot,
+  whyNot,
+} from './decisions.js'
 export { errors as recipeErrors, type RequestFault } from './errors.js'
 export { isRecord, type Json, type JsonObject, toJsonObject } from './json.js'
 export { FIRST_FORM, type Form, FORMS } from './language/form.js'

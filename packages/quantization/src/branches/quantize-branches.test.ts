@@ -2,10 +2,10 @@
 import type { Feeds } from '@pare/datasets'
 import { checkModel, type Graph, type Model, onnxOpset, subgraphsOf, walkGraphs } from '@pare/graph'
 import { model, type ModelBuilder } from '@pare/graph/testing'
+import { whyNot } from '@pare/recipe'
 import { tensorFromFloat32, tensorFromInts } from '@pare/tensor'
 import { describe, expect, it } from 'vitest'
 
-import { staysFloat } from '../report/decision.js'
 import type { QuantizeStaticOptions } from '../static/options.js'
 import { quantizeExcept } from '../static/quantize-static.js'
 import { quantizeVerified } from '../static/quantize-verified.js'
@@ -328,7 +328,7 @@ describe('quantizeStatic in branches', () => {
       forced: new Map(
         ['loud_c1', 'loud_c2', 'quiet_c1'].map((output) => [
           output,
-          staysFloat('accuracy_fallback', 'a test asks for it'),
+          whyNot('accuracy_fallback', 'a test asks for it'),
         ]),
       ),
     })

@@ -1,10 +1,10 @@
 // com.microsoft Attention becomes QAttention: the projection to queries, keys and values in integers,
 // with one weight scale per column; the attention itself stays float.
 import { type GraphIndex, intsAttribute, type Node } from '@pare/graph'
+import { type WhyNot, whyNot } from '@pare/recipe'
 import { elementCount, type Tensor, tensorFromFloat32, toFloat32 } from '@pare/tensor'
 
 import { quantizeWeight } from '../integers/quantize-weight.js'
-import { type StaysFloat, staysFloat } from '../report/decision.js'
 import { declareOutputs } from '../writing/microsoft-ops.js'
 import { int8Tensor } from '../writing/written-constants.js'
 import type { DynamicWriter, WrittenWeight } from './operand.js'
@@ -29,21 +29,21 @@ const SHARED_ATTRIBUTES: ReadonlySet<string> = new Set([
   'unidirectional',
 ])
 
-export function attentionLayer(node: Node, index: GraphIndex): AttentionLayer | StaysFloat {
+export function attentionLayer(node: Node, index: GraphIndex): AttentionLayer | WhyNot {
   const weightName = node.inputs[WEIGHT] ?? ''
   const weight = index.constant(weightName)
   if (weight === undefined) {
-    return staysFloat('weight_not_constant', 'its weight is computed, not an initializer')
+    return whyNot('weight_not_constant', 'its weight is computed, not an initializer')
   }
   if (weight.dataType !== 'float32' || weight.dims.length !== 2) {
-    return staysFloat('weight_not_float32', `its weight is ${weight.dataType}`)
+    return whyNot('weight_not_float32', `its weight is ${weight.dataType}`)
   }
   if ((node.inputs[ATTENTION_BIAS] ?? '') !== '' || (node.inputs[PAST_LENGTH] ?? '') !== '') {
-    return staysFloat('gemm_form', 'QAttention has no attention_bias and no past_sequence_length')
+    return whyNot('gemm_form', 'QAttention has no attention_bias and no past_sequence_length')
   }
   const sizes = intsAttribute(node, 'qkv_hidden_sizes', [])
   if (new Set(sizes).size > 1) {
-    return staysFloat('gemm_form', 'QAttention wants queries, keys and values of one size')
+    return whyNot('gemm_form', 'QAttention wants queries, keys and values of one size')
   }
   return { weightName, weight, channels: weight.dims[1]! }
 }

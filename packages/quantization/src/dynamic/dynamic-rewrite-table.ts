@@ -1,10 +1,10 @@
 // Which operators dynamic quantization knows, and how each is rewritten.
 import { type GraphIndex, type Node } from '@pare/graph'
 import type { OpKeyTable } from '@pare/ops'
+import type { WhyNot } from '@pare/recipe'
 
 import type { QuantizedWeight } from '../integers/quantize-weight.js'
 import { weightedLayer } from '../layers/layer-weight.js'
-import type { StaysFloat } from '../report/decision.js'
 import { attentionLayer, rewriteAttention } from './attention.js'
 import { rewriteConv } from './conv.js'
 import { rewriteGather, tableLayer } from './gather.js'
@@ -28,7 +28,7 @@ export interface DynamicMatch {
 }
 
 /** Undefined for a node that has no weight at all. */
-export type DynamicRule = (node: Node, index: GraphIndex) => DynamicMatch | StaysFloat | undefined
+export type DynamicRule = (node: Node, index: GraphIndex) => DynamicMatch | WhyNot | undefined
 
 const matMul: DynamicRule = (node, index) => {
   const layer = weightedLayer(node, index)

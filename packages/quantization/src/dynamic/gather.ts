@@ -2,10 +2,10 @@
 // floats. One scale per entry, since the entries of a table differ in size.
 import type { GraphIndex, Node } from '@pare/graph'
 import { readLayer } from '@pare/ops'
+import { type WhyNot, whyNot } from '@pare/recipe'
 import { elementCount, type Tensor, tensorFromFloat32, toFloat32 } from '@pare/tensor'
 
 import { quantizeWeight } from '../integers/quantize-weight.js'
-import { type StaysFloat, staysFloat } from '../report/decision.js'
 import { int8Tensor } from '../writing/written-constants.js'
 import { castToFloat } from './matmul.js'
 import type { DynamicWriter, WrittenWeight } from './operand.js'
@@ -21,18 +21,18 @@ export interface TableLayer {
 const MIN_ELEMENTS = 4096
 
 /** Undefined for a Gather of anything but a table of floats, e.g. of a shape. */
-export function tableLayer(node: Node, index: GraphIndex): TableLayer | StaysFloat | undefined {
+export function tableLayer(node: Node, index: GraphIndex): TableLayer | WhyNot | undefined {
   const layer = readLayer(node, index)
   if (layer === undefined || 'reason' in layer) return undefined
   const { name: weightName, tensor: weight } = layer.weight
   if (weight.dims.length !== 2 || elementCount(weight.dims) < MIN_ELEMENTS) return undefined
   if (!weight.dataType.startsWith('float')) return undefined
   if (weight.dataType !== 'float32') {
-    return staysFloat('weight_not_float32', `its table is ${weight.dataType}`)
+    return whyNot('weight_not_float32', `its table is ${weight.dataType}`)
   }
   return layer.inputAxis === 0
     ? { weightName, weight, channels: layer.inputs }
-    : staysFloat('gemm_form', 'it does not gather along the first axis')
+    : whyNot('gemm_form', 'it does not gather along the first axis')
 }
 
 export function rewriteGather(writer: DynamicWriter, node: Node, layer: TableLayer): WrittenWeight {

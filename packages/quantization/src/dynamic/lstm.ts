@@ -2,10 +2,10 @@
 // run time. The kernel wants W and R transposed to [directions, input, 4·hidden], one scale per
 // column.
 import { type GraphIndex, intAttribute, type Node, stringsAttribute } from '@pare/graph'
+import { type WhyNot, whyNot } from '@pare/recipe'
 import { type Tensor, tensorFromFloat32, toFloat32 } from '@pare/tensor'
 
 import { quantizeWeight } from '../integers/quantize-weight.js'
-import { type StaysFloat, staysFloat } from '../report/decision.js'
 import { declareOutputs } from '../writing/microsoft-ops.js'
 import { int8Tensor } from '../writing/written-constants.js'
 import type { DynamicWriter } from './operand.js'
@@ -16,17 +16,17 @@ export interface LstmWeights {
   readonly r: Tensor
 }
 
-export function lstmWeights(node: Node, index: GraphIndex): LstmWeights | StaysFloat {
+export function lstmWeights(node: Node, index: GraphIndex): LstmWeights | WhyNot {
   const weights = recurrentWeights(node, index)
   if ('reason' in weights) return weights
   if (intAttribute(node, 'layout', 0) !== 0) {
-    return staysFloat('gemm_form', 'the integer LSTM kernel knows only layout 0')
+    return whyNot('gemm_form', 'the integer LSTM kernel knows only layout 0')
   }
   const usual = new Set(['sigmoid', 'tanh'])
   const activations = stringsAttribute(node, 'activations', [])
   return activations.every((name) => usual.has(name.toLowerCase()))
     ? { w: weights[0].tensor, r: weights[1].tensor }
-    : staysFloat('gemm_form', `its activations are ${activations.join(', ')}`)
+    : whyNot('gemm_form', `its activations are ${activations.join(', ')}`)
 }
 
 /** Inputs of the operator before W's scale: X, W, R, B, lengths, initial_h, initial_c, P. */

@@ -100,7 +100,7 @@ describe('quantizeDynamic', () => {
       .output('y')
       .build()
     expect(quantizeDynamic(gru).diagnostics).toEqual([
-      expect.objectContaining({ code: 'no_integer_kernel', opType: 'GRU' }),
+      expect.objectContaining({ code: 'no_kernel', opType: 'GRU' }),
     ])
     expect(quantizeDynamic(built).diagnostics).toEqual([])
   })

@@ -1,22 +1,22 @@
 // Dynamic quantization: int8 weights in the file, activations quantized in each run by what they
 // then are. Needs no data. Suits MatMul-heavy models, where it is also faster than float. Bodies of
 // If, Loop and Scan are quantized like the main graph.
-import {
-  type Diagnostic,
-  editGraph,
-  type Model,
-  type Node,
-  nodeLabel,
-  onnxOpset,
-} from '@pare/graph'
+import { type Diagnostic, editGraph, type Model, type Node, onnxOpset } from '@pare/graph'
 import { type MicrosoftOpType, opKeyRow, opRow, type OpTable, type OpType } from '@pare/ops'
-import { REQUEST_TABLE, STEP_TABLE, TARGET_ISAS, type TargetIsa } from '@pare/recipe'
+import {
+  REQUEST_TABLE,
+  STEP_TABLE,
+  TARGET_ISAS,
+  type TargetIsa,
+  type WhyNot,
+  whyNot,
+} from '@pare/recipe'
 
 import { errors } from '../errors.js'
 import type { WeightRange } from '../integers/quantize-weight.js'
 import { saturates } from '../integers/saturation.js'
 import { hasOpenBodies, skippedBody } from '../open-bodies.js'
-import { type StaysFloat, staysFloat, toDiagnostic } from '../report/decision.js'
+import { identity, toDiagnostic } from '../report/decision.js'
 import type { LayerReport } from '../report/report.js'
 import { withMicrosoftOps } from '../writing/microsoft-ops.js'
 import { removeUnused } from '../writing/written-constants.js'
@@ -132,7 +132,7 @@ class DynamicQuantization {
     removeUnused(editor)
   }
 
-  private quantizeNode(writer: DynamicWriter, node: Node): DynamicLayer | StaysFloat | undefined {
+  private quantizeNode(writer: DynamicWriter, node: Node): DynamicLayer | WhyNot | undefined {
     const found = opKeyRow(dynamicRewriteTable, node)?.(node, writer.editor)
     if (found === undefined) return undefined
     const forbidden = this.forbidden(node)
@@ -140,26 +140,26 @@ class DynamicQuantization {
     return 'reason' in found ? found : found.write(writer)
   }
 
-  private forbidden(node: Node): StaysFloat | undefined {
+  private forbidden(node: Node): WhyNot | undefined {
     const { nodesToExclude, opTypesToQuantize } = this.options
     if (this.opset < FIRST_OPSET) {
-      return staysFloat('opset_too_old', `the model's opset is below ${FIRST_OPSET}`)
+      return whyNot('opset_too_old', `the model's opset is below ${FIRST_OPSET}`)
     }
     if (nodesToExclude?.includes(node.name) === true) {
-      return staysFloat('excluded_by_name', 'it is in nodes_to_exclude')
+      return whyNot('excluded_by_name', 'it is in nodes_to_exclude')
     }
     const types: readonly string[] = opTypesToQuantize ?? DYNAMIC_DEFAULT_OP_TYPES
     if (types.includes(node.opType)) return undefined
     return (
       (opTypesToQuantize === undefined ? opRow(BY_REQUEST, node) : undefined) ??
-      staysFloat('excluded_by_type', 'its type is not in op_types_to_quantize')
+      whyNot('excluded_by_type', 'its type is not in op_types_to_quantize')
     )
   }
 }
 
 /** What is quantized only where `op_types_to_quantize` names it, and why. */
-const BY_REQUEST: OpTable<StaysFloat> = {
-  Conv: staysFloat(
+const BY_REQUEST: OpTable<WhyNot> = {
+  Conv: whyNot(
     'not_worth_converting',
     'ConvInteger is slower than the float Conv; name Conv in op_types_to_quantize to have it anyway',
   ),
@@ -167,19 +167,15 @@ const BY_REQUEST: OpTable<StaysFloat> = {
   RNN: withoutKernel('RNN'),
 }
 
-function withoutKernel(opType: string): StaysFloat {
-  return staysFloat(
-    'no_integer_kernel',
+function withoutKernel(opType: string): WhyNot {
+  return whyNot(
+    'no_kernel',
     `onnxruntime has no integer kernel for ${opType}; with ${opType} in op_types_to_quantize its weights are stored in int8`,
   )
 }
 
-function report(
-  node: Node,
-  outcome: DynamicLayer | StaysFloat,
-  writer: DynamicWriter,
-): LayerReport {
-  const base = { node: nodeLabel(node), opType: node.opType, output: node.outputs[0]! }
+function report(node: Node, outcome: DynamicLayer | WhyNot, writer: DynamicWriter): LayerReport {
+  const base = identity(node)
   if ('reason' in outcome) return { ...base, decision: 'float', ...outcome }
   const { weightName, quantized, channels, storedOnly = false } = outcome
   return {

@@ -2,23 +2,23 @@
 // one scale per row, and dequantized in each run: a quarter of the size, and slower.
 import { attr, type GraphIndex, type Node } from '@pare/graph'
 import { type Layer, readLayer } from '@pare/ops'
+import { type WhyNot, whyNot } from '@pare/recipe'
 import { type Tensor, tensorFromInts, toFloat32 } from '@pare/tensor'
 
 import { quantizeWeight } from '../integers/quantize-weight.js'
-import { type StaysFloat, staysFloat } from '../report/decision.js'
 import { int8Tensor } from '../writing/written-constants.js'
 import type { DynamicWriter } from './operand.js'
 
 /** W [directions, rows, inputs] and R [directions, rows, hidden]. */
 export type RecurrentWeights = readonly [Layer['weight'], Layer['weight']]
 
-export function recurrentWeights(node: Node, index: GraphIndex): RecurrentWeights | StaysFloat {
+export function recurrentWeights(node: Node, index: GraphIndex): RecurrentWeights | WhyNot {
   const layer = readLayer(node, index)
   const isLayer = layer !== undefined && !('reason' in layer)
   const [w, r] = isLayer ? [layer.weight, ...layer.furtherWeights] : []
   return w?.tensor.dataType === 'float32' && r?.tensor.dataType === 'float32'
     ? [w, r]
-    : staysFloat('weight_not_constant', 'its weights are not float32 initializers')
+    : whyNot('weight_not_constant', 'its weights are not float32 initializers')
 }
 
 /** Returns the names of the int8 weights. */

@@ -132,7 +132,7 @@ describe('nodes that stay float32', () => {
     for (const options of [{ opBlockList: ['Softmax'] }, { nodeBlockList: ['soft'] }]) {
       const { model: converted, layers, diagnostics } = await equivalent(chain(), options)
       expect(casts(converted)).toBe(4)
-      const reason = 'opBlockList' in options ? 'blocked_by_type' : 'blocked_by_name'
+      const reason = 'opBlockList' in options ? 'excluded_by_type' : 'excluded_by_name'
       expect(layers[1]).toMatchObject({ node: 'soft', decision: 'float32', reason })
       expect(diagnostics).toMatchObject([{ code: `float16_${reason}`, node: 'soft' }])
     }
@@ -566,7 +566,7 @@ describe('bodies of If, Loop and Scan', () => {
     const { model: converted, layers } = convertFloat16(original)
     expect(layers.find(({ output }) => output === 't')).toMatchObject({
       decision: 'float32',
-      reason: 'body_not_converted',
+      reason: 'in_subgraph',
     })
     expect([...converted.graph.initializers.values()].map(({ dataType }) => dataType)).toEqual([
       'float32',

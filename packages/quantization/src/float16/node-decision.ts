@@ -7,12 +7,13 @@
 // 6. All others take the type that needs the fewest Casts.
 import { type Node, nodeLabel, stringAttribute } from '@pare/graph'
 import { opFacts, type OpFamily, opSet } from '@pare/ops'
+import { type WhyNot, whyNot } from '@pare/recipe'
 import { elementCount } from '@pare/tensor'
 
 import type { Width } from './fewest-casts.js'
 import { constantOverflow, isTooSmall, LIMITS } from './narrow-constant.js'
 import type { ResolvedFloat16Options } from './options.js'
-import type { ScopedValue, StaysWide, WideReason } from './scope.js'
+import type { ScopedValue } from './scope.js'
 
 export interface Candidate {
   readonly node: Node
@@ -30,32 +31,32 @@ export interface Candidate {
 export function staysWide(
   candidate: Candidate,
   options: ResolvedFloat16Options,
-): StaysWide | undefined {
+): WhyNot | undefined {
   const { node } = candidate
   const { type } = options
   if (candidate.isInFrozenBody) {
-    return stays('body_not_converted', 'it is in a body that is left as it is')
+    return whyNot('in_subgraph', 'it is in a body that is left as it is')
   }
   if (!candidate.isKnown) {
-    return stays('unknown_operator', `the types of ${node.opType} are not known`)
+    return whyNot('unknown_operator', `the types of ${node.opType} are not known`)
   }
   if (!candidate.hasNarrowType) {
-    return stays('no_narrow_type', `${node.opType} is not defined for ${type} in this opset`)
+    return whyNot('no_narrow_type', `${node.opType} is not defined for ${type} in this opset`)
   }
   if (reducesWhileScattering(node)) {
-    return stays('no_kernel', `onnxruntime has no ${type} kernel for ${node.opType} that reduces`)
+    return whyNot('no_kernel', `onnxruntime has no ${type} kernel for ${node.opType} that reduces`)
   }
   if (candidate.hasUnknownType) {
-    return stays('unknown_type', 'the type of one of its inputs is not known')
+    return whyNot('unknown_type', 'the type of one of its inputs is not known')
   }
   if (options.nodeBlockList.includes(node.name)) {
-    return stays('blocked_by_name', 'it is in node_block_list')
+    return whyNot('excluded_by_name', 'it is in node_block_list')
   }
   if (options.opBlockList.includes(node.opType)) {
-    return stays('blocked_by_type', `${node.opType} is in op_block_list`)
+    return whyNot('excluded_by_type', `${node.opType} is in op_block_list`)
   }
   if (computesCounts(candidate)) {
-    return stays(
+    return whyNot(
       'computed_from_integers',
       `it computes with integers, which ${type} holds exactly only to ${type === 'float16' ? 2048 : 256}`,
     )
@@ -66,10 +67,6 @@ export function staysWide(
 function reducesWhileScattering(node: Node): boolean {
   if (node.opType !== 'ScatterElements' && node.opType !== 'ScatterND') return false
   return stringAttribute(node, 'reduction', 'none') !== 'none'
-}
-
-function stays(reason: WideReason, message: string): StaysWide {
-  return { reason, message }
 }
 
 /** Whether everything the node computes with comes from integers. */
@@ -99,17 +96,17 @@ function weightOf(node: Node, inputs: readonly ScopedValue[]): ScopedValue | und
 function outOfRange(
   { node, inputs, outputNames, isObserved }: Candidate,
   { type, overflow, statistics, headroom }: ResolvedFloat16Options,
-): StaysWide | undefined {
+): WhyNot | undefined {
   for (const { name, constant } of inputs) {
     if (constant === undefined) continue
     const greatest = constantOverflow(constant, type, overflow)
     if (greatest !== undefined) {
-      return stays('weight_out_of_range', `its constant "${name}" reaches ${greatest}`)
+      return whyNot('weight_out_of_range', `its constant "${name}" reaches ${greatest}`)
     }
   }
   const weight = weightOf(node, inputs)
   if (overflow !== 'clamp' && weight?.constant !== undefined && isTooSmall(weight.constant, type)) {
-    return stays('weight_out_of_range', `its weight "${weight.name}" is too small for ${type}`)
+    return whyNot('weight_out_of_range', `its weight "${weight.name}" is too small for ${type}`)
   }
   if (!isObserved || statistics === undefined) return undefined
   const limit = LIMITS[type].max / headroom
@@ -118,7 +115,7 @@ function outOfRange(
     if (range === undefined) continue
     const greatest = Math.max(-range.min, range.max)
     if (greatest > limit) {
-      return stays('activation_out_of_range', `its value "${name}" reaches ${greatest}`)
+      return whyNot('activation_out_of_range', `its value "${name}" reaches ${greatest}`)
     }
   }
   return undefined
@@ -144,6 +141,6 @@ function readsLargeConstant(inputs: readonly ScopedValue[]): boolean {
   )
 }
 
-export function describeStay(node: Node, { message }: StaysWide): string {
+export function describeStay(node: Node, { message }: WhyNot): string {
   return `${node.opType} "${nodeLabel(node)}" stays float32: ${message}`
 }

@@ -1,28 +1,14 @@
 // What became of each node with float data: rows for the report, and a diagnostic for every node
 // that a rule kept float32.
 import { type Diagnostic, nodeLabel } from '@pare/graph'
-import type { NarrowType } from '@pare/recipe'
+import { type LayerDecision, type NarrowType, severityOf, whyNot } from '@pare/recipe'
 
 import { type NarrowingReport } from './narrow-constant.js'
 import { describeStay } from './node-decision.js'
-import {
-  type Scope,
-  type ScopedNode,
-  type ScopedValue,
-  walkScopes,
-  type WideReason,
-} from './scope.js'
+import { type Scope, type ScopedNode, type ScopedValue, walkScopes } from './scope.js'
 
 /** One node with float32 data in the original. Plain JSON. */
-export interface Float16LayerReport {
-  readonly node: string
-  readonly opType: string
-  /** The node's first output in the original: it names the node even where it has no name. */
-  readonly output: string
-  readonly decision: 'float32' | NarrowType
-  /** Why it stays float32. */
-  readonly reason?: WideReason
-  readonly message?: string
+export interface Float16LayerReport extends LayerDecision<'float32' | NarrowType> {
   /** Constants that it reads in the narrow type. */
   readonly weights?: readonly ({ readonly name: string } & NarrowingReport)[]
   /** Once read back: the type in which the runtime computes it. */
@@ -53,10 +39,7 @@ export function layerReports(input: ReportInput): readonly Float16LayerReport[] 
   )
 }
 
-const FEWEST_CASTS = {
-  reason: 'fewest_casts',
-  message: 'its neighbours are float32: converting it would only add Casts',
-} as const
+const FEWEST_CASTS = whyNot('fewest_casts')
 
 function weights(
   { inputs, wanted }: ScopedNode,
@@ -78,7 +61,7 @@ export function float16Diagnostics(input: ReportInput): readonly Diagnostic[] {
         ? []
         : [
             {
-              severity: SEVERE.has(stays.reason) ? 'warning' : 'info',
+              severity: severityOf(stays.reason),
               code: `float16_${stays.reason}`,
               message: describeStay(node, stays),
               node: nodeLabel(node),
@@ -100,10 +83,3 @@ export function float16Diagnostics(input: ReportInput): readonly Diagnostic[] {
   )
   return [...stays, ...clamped]
 }
-
-const SEVERE: ReadonlySet<WideReason> = new Set([
-  'activation_out_of_range',
-  'unknown_operator',
-  'unknown_type',
-  'weight_out_of_range',
-])

@@ -1,6 +1,7 @@
 // The model as the conversion sees it: values with an origin and readers, nodes with a type group,
 // in nested scopes, since bodies of If, Loop and Scan read values from outside.
 import type { Graph, Node } from '@pare/graph'
+import type { WhyNot } from '@pare/recipe'
 import type { Tensor } from '@pare/tensor'
 
 import type { TypeGroup } from './fewest-casts.js'
@@ -36,7 +37,7 @@ export interface ScopedNode {
   readonly bodies: readonly Scope[]
   /** A Cast, or a CastLike that makes float32: what it converts. */
   readonly castOf?: ScopedValue
-  readonly stays?: StaysWide
+  readonly stays?: WhyNot
 }
 
 export interface Scope {
@@ -48,27 +49,6 @@ export interface Scope {
   readonly castCost: number
   /** In the order of `graph.outputs`. */
   readonly outputs: { readonly value: ScopedValue; readonly group?: TypeGroup }[]
-}
-
-/** Why a node stays float32; for the report. */
-export const WIDE_REASONS = [
-  'blocked_by_type',
-  'blocked_by_name',
-  'no_narrow_type',
-  'unknown_operator',
-  'unknown_type',
-  'no_kernel',
-  'computed_from_integers',
-  'weight_out_of_range',
-  'activation_out_of_range',
-  'body_not_converted',
-  'fewest_casts',
-] as const
-export type WideReason = (typeof WIDE_REASONS)[number]
-
-export interface StaysWide {
-  readonly reason: WideReason
-  readonly message: string
 }
 
 /** The value that a name means here: of this graph, else of the nearest one around it. */

@@ -14,11 +14,10 @@ import {
   indexGraph,
   type Model,
   type Node,
-  nodeLabel,
   onnxOpset,
 } from '@pare/graph'
 import { raiseOpset, type ValueShapes } from '@pare/passes'
-import { FLOAT8 } from '@pare/recipe'
+import { FLOAT8, type LayerDecision, type WhyNot, whyNot } from '@pare/recipe'
 import { type Tensor, tensorFromFloat32, tensorFromFloats, toFloat32 } from '@pare/tensor'
 
 import { errors } from '../errors.js'
@@ -26,7 +25,7 @@ import { channelLayout, forEachValue } from '../integers/channel-layout.js'
 import type { RealRange } from '../integers/params.js'
 import { type WeightedLayer, weightedLayer } from '../layers/layer-weight.js'
 import type { RangeOf } from '../placement/placement-policy.js'
-import { type StaysFloat, staysFloat, toDiagnostic } from '../report/decision.js'
+import { identity, toDiagnostic } from '../report/decision.js'
 import { removeUnused } from '../writing/written-constants.js'
 
 /** Greatest finite value of the type. */
@@ -47,13 +46,7 @@ export interface QuantizeFloat8Options {
 }
 
 /** One node with a constant weight. Plain JSON. */
-export interface Float8LayerReport {
-  readonly node: string
-  readonly opType: string
-  readonly output: string
-  readonly decision: 'float8e4m3fn' | 'float'
-  readonly reason?: StaysFloat['reason']
-  readonly message?: string
+export interface Float8LayerReport extends LayerDecision<'float8e4m3fn' | 'float'> {
   /** Calibrated range of the input, and its scale. */
   readonly input?: { readonly name: string; readonly range: RealRange; readonly scale: number }
   readonly weight?: { readonly name: string; readonly granularity: 'per_channel' | 'per_tensor' }
@@ -117,10 +110,6 @@ function withOpset(model: Model, shapes: ValueShapes | undefined): Model {
   )
 }
 
-function identity(node: Node) {
-  return { node: nodeLabel(node), opType: node.opType, output: node.outputs[0]! }
-}
-
 interface WrittenWeight {
   readonly name: string
   /** The dequantized weight. */
@@ -144,13 +133,13 @@ class Float8Writer {
     this.zero = editor.addInitializer('z', tensorFromFloats(FLOAT8, [], new Float32Array(1)))
   }
 
-  quantize(layer: WeightedLayer): StaysFloat | Pick<Float8LayerReport, 'input' | 'weight'> {
+  quantize(layer: WeightedLayer): WhyNot | Pick<Float8LayerReport, 'input' | 'weight'> {
     const { node } = layer
     const stays = this.forbidden(node)
     const range = this.choice.rangeOf(node.inputs[0]!)
     if (stays !== undefined) return stays
     if (range === undefined) {
-      return staysFloat('no_calibration_range', 'calibration saw no finite value of its input')
+      return whyNot('no_calibration_range', 'calibration saw no finite value of its input')
     }
     const input = this.activation(node, range)
     const weight = this.weight(layer)
@@ -162,13 +151,13 @@ class Float8Writer {
     }
   }
 
-  private forbidden(node: Node): StaysFloat | undefined {
+  private forbidden(node: Node): WhyNot | undefined {
     const { nodesToExclude = [], opTypesToQuantize } = this.choice
     if (nodesToExclude.includes(node.name)) {
-      return staysFloat('excluded_by_name', 'it is in nodes_to_exclude')
+      return whyNot('excluded_by_name', 'it is in nodes_to_exclude')
     }
     return opTypesToQuantize?.includes(node.opType) === false
-      ? staysFloat('excluded_by_type', 'its type is not in op_types_to_quantize')
+      ? whyNot('excluded_by_type', 'its type is not in op_types_to_quantize')
       : undefined
   }
 

@@ -1,9 +1,8 @@
 // A layer whose weight is constant: where the weight and the bias are, or why it must stay float.
 import type { GraphIndex, Node } from '@pare/graph'
 import { type Layer, opFacts, readLayer } from '@pare/ops'
+import { type WhyNot, whyNot } from '@pare/recipe'
 import { elementCount, type Tensor } from '@pare/tensor'
-
-import { type StaysFloat, staysFloat } from '../report/decision.js'
 
 /** A layer with a float32 weight, and a bias of one value per channel if any. */
 export interface WeightedLayer extends Pick<
@@ -24,20 +23,17 @@ export interface WeightedLayer extends Pick<
  * Of the operators with an integer kernel. Undefined for nodes that are no such layer at all, e.g. a
  * MatMul of two activations.
  */
-export function weightedLayer(
-  node: Node,
-  index: GraphIndex,
-): WeightedLayer | StaysFloat | undefined {
+export function weightedLayer(node: Node, index: GraphIndex): WeightedLayer | WhyNot | undefined {
   if (opFacts(node)?.integerKernel === undefined) return undefined
   const read = readLayer(node, index)
   if (read === undefined) return undefined
-  if ('reason' in read) return staysFloat(read.reason, read.message)
+  if ('reason' in read) return whyNot(read.reason, read.message)
   const { name: weightName, tensor: weight } = read.weight
   if (weight.dataType !== 'float32') {
-    return staysFloat('weight_not_float32', `its weight is ${weight.dataType}`)
+    return whyNot('weight_not_float32', `its weight is ${weight.dataType}`)
   }
-  if (elementCount(weight.dims) === 0) return staysFloat('gemm_form', 'its weight is empty')
-  if (read.unusual !== undefined) return staysFloat(read.unusual.reason, read.unusual.message)
+  if (elementCount(weight.dims) === 0) return whyNot('gemm_form', 'its weight is empty')
+  if (read.unusual !== undefined) return whyNot(read.unusual.reason, read.unusual.message)
   const problem = biasProblem(read)
   if (problem !== undefined) return problem
   const { outputAxis: axis, outputs: channels, inputAxis, inputs, groups } = read
@@ -50,15 +46,15 @@ export function weightedLayer(
 }
 
 /** The bias must be one value per output channel. */
-function biasProblem({ biasName, bias, outputs }: Layer): StaysFloat | undefined {
+function biasProblem({ biasName, bias, outputs }: Layer): WhyNot | undefined {
   if (biasName === undefined) return undefined
   if (bias?.dataType !== 'float32') {
-    return staysFloat('bias_not_constant', 'its bias is not a float32 initializer')
+    return whyNot('bias_not_constant', 'its bias is not a float32 initializer')
   }
   const isVector = bias.dims.at(-1) === outputs && elementCount(bias.dims) === outputs
   return isVector
     ? undefined
-    : staysFloat('gemm_form', `its bias has shape [${bias.dims.join(', ')}], not [${outputs}]`)
+    : whyNot('gemm_form', `its bias has shape [${bias.dims.join(', ')}], not [${outputs}]`)
 }
 
 /**

@@ -1,6 +1,6 @@
 // The integers of every layer: weights by the chosen range, biases by the scales that result.
 import type { Node } from '@pare/graph'
-import type { WeightType } from '@pare/recipe'
+import { type WeightType, type WhyNot, whyNot } from '@pare/recipe'
 import { type Tensor, toFloat32 } from '@pare/tensor'
 
 import {
@@ -16,7 +16,6 @@ import {
   weightIntegers,
   type WeightScheme,
 } from '../integers/weight-integers.js'
-import { type StaysFloat, staysFloat } from '../report/decision.js'
 import { isDepthwise, type WeightedLayer } from './layer-weight.js'
 
 export interface QuantizedLayer {
@@ -42,7 +41,7 @@ export interface QuantizeLayersOptions {
 export interface QuantizedLayers {
   readonly weights: ReadonlyMap<Node, QuantizedLayer>
   /** Layers that cannot be quantized after all. */
-  readonly refused: ReadonlyMap<Node, StaysFloat>
+  readonly refused: ReadonlyMap<Node, WhyNot>
 }
 
 /** A weight that several nodes use alike is quantized once. */
@@ -51,7 +50,7 @@ export function quantizeLayers(
   options: QuantizeLayersOptions,
 ): QuantizedLayers {
   const weights = new Map<Node, QuantizedLayer>()
-  const refused = new Map<Node, StaysFloat>()
+  const refused = new Map<Node, WhyNot>()
   for (const layer of layers) {
     const quantized = quantizeLayer(layer, options)
     if ('reason' in quantized) refused.set(layer.node, quantized)
@@ -63,7 +62,7 @@ export function quantizeLayers(
 function quantizeLayer(
   layer: WeightedLayer,
   options: QuantizeLayersOptions,
-): QuantizedLayer | StaysFloat {
+): QuantizedLayer | WhyNot {
   const range = isDepthwise(layer) ? 'full' : options.weightRange
   const { weightType: type, perChannel, blockSize } = options
   const scheme: WeightScheme = { type, perChannel, range, blockSize }
@@ -110,9 +109,9 @@ interface Coarsening {
  * weight scale makes it fit. With one scale for all channels that would cost the others too. (The
  * bias alone in float is no way out: onnxruntime quantizes it when it loads the model, and clips it.)
  */
-function coarsen(c: Coarsening): QuantizedLayer | StaysFloat {
+function coarsen(c: Coarsening): QuantizedLayer | WhyNot {
   const { layer, scheme, biasValues, inputScale } = c
-  const tooLarge = staysFloat('bias_too_large', 'its bias does not fit into int32')
+  const tooLarge = whyNot('bias_too_large', 'its bias does not fit into int32')
   if (!scheme.perChannel && !c.mayCoarsenAll) return tooLarge
   const limits = minScalesForBias(biasValues, inputScale)
   const minScales = scheme.perChannel ? limits : Float64Array.of(Math.max(...limits))

@@ -8,9 +8,10 @@ import {
   walkNodes,
 } from '@pare/graph'
 import { isNeverInteger, opFacts } from '@pare/ops'
+import { whyNot } from '@pare/recipe'
 
 import { isBranching } from '../branches/branches.js'
-import { staysFloat, toDiagnostic } from '../report/decision.js'
+import { toDiagnostic } from '../report/decision.js'
 import { dataPath } from './data-path.js'
 import type { Placement } from './placement.js'
 
@@ -35,15 +36,12 @@ function withBodies(node: Node): Diagnostic {
   const inner = subgraphsOf(node).flatMap((body) => [...walkNodes(body, { subgraphs: 'visit' })])
   const layers = inner.filter((one) => opFacts(one)?.weightInput !== undefined).length
   const count = layers === 1 ? '1 layer' : `${layers} layers`
-  return toDiagnostic(
-    node,
-    staysFloat('in_subgraph', `${count} with weights in its bodies stay float`),
-  )
+  return toDiagnostic(node, whyNot('in_subgraph', `${count} with weights in its bodies stay float`))
 }
 
 function withoutKernel(node: Node): Diagnostic {
   return toDiagnostic(
     node,
-    staysFloat('no_integer_kernel', `onnxruntime has no integer kernel for ${node.opType}`),
+    whyNot('no_kernel', `onnxruntime has no integer kernel for ${node.opType}`),
   )
 }

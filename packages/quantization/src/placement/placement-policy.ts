@@ -3,9 +3,9 @@ import type { CalibrationStatistics } from '@pare/calibration'
 import { indexGraph, type Model, type Node, onnxOpset } from '@pare/graph'
 import { opFacts, sharesQuantization } from '@pare/ops'
 import { foldableActivation } from '@pare/passes'
+import { type WhyNot, whyNot } from '@pare/recipe'
 
 import type { RealRange } from '../integers/params.js'
-import { type StaysFloat, staysFloat } from '../report/decision.js'
 import { hasIntegerKernels, neededOpset, type ResolvedStaticOptions } from '../static/options.js'
 import type { PlacementPolicy } from './placement.js'
 
@@ -51,27 +51,23 @@ export function observationPolicy(
   }
 }
 
-function forbids(
-  node: Node,
-  options: ResolvedStaticOptions,
-  opset: number,
-): StaysFloat | undefined {
+function forbids(node: Node, options: ResolvedStaticOptions, opset: number): WhyNot | undefined {
   const needed = neededOpset(options)
   if (opset < needed) {
-    return staysFloat('opset_too_old', `the model's opset is ${opset}, ${needed} is needed`)
+    return whyNot('opset_too_old', `the model's opset is ${opset}, ${needed} is needed`)
   }
   if (options.nodesToExclude.includes(node.name)) {
-    return staysFloat('excluded_by_name', 'it is in nodes_to_exclude')
+    return whyNot('excluded_by_name', 'it is in nodes_to_exclude')
   }
   if (options.nodesToQuantize !== undefined && !options.nodesToQuantize.includes(node.name)) {
     return isArithmetic(node)
-      ? staysFloat('excluded_by_name', 'it is not in nodes_to_quantize')
+      ? whyNot('excluded_by_name', 'it is not in nodes_to_quantize')
       : undefined
   }
   const { opTypesToQuantize } = options
   if (opTypesToQuantize !== undefined && !opTypesToQuantize.includes(node.opType)) {
     return isArithmetic(node)
-      ? staysFloat('excluded_by_type', 'its type is not in op_types_to_quantize')
+      ? whyNot('excluded_by_type', 'its type is not in op_types_to_quantize')
       : undefined
   }
   return undefined

@@ -14,9 +14,9 @@
 //    and so does a first one over few channels.
 import { type GraphIndex, indexGraph, type Model, type Node, nodeLabel } from '@pare/graph'
 import { opFacts, sharesQuantization } from '@pare/ops'
+import { type WhyNot, whyNot } from '@pare/recipe'
 
 import { type WeightedLayer, weightedLayer } from '../layers/layer-weight.js'
-import { type StaysFloat, staysFloat } from '../report/decision.js'
 import { type ClampChain, clampChain } from './clamp-chain.js'
 import { isThinConvolution, isWorthConverting } from './conversion-cost.js'
 import { decomposedPatterns, type PatternName } from './decomposed.js'
@@ -26,7 +26,7 @@ export interface PlacementPolicy {
   /** Of the model that is written, which may be newer than the one that is looked at. */
   readonly opset: number
   /** Why the caller wants a node to stay float. */
-  readonly forbids: (node: Node) => StaysFloat | undefined
+  readonly forbids: (node: Node) => WhyNot | undefined
   /** Whether a value's range is known (while observation points are chosen: always). */
   readonly hasRange: (value: string) => boolean
   /** Values joined by one node may differ this much in range; undefined: not known. */
@@ -48,7 +48,7 @@ export interface Placement {
   readonly emitters: ReadonlyMap<Node, ClampChain>
   /** Each value to quantize and the value whose parameters it has. */
   readonly owners: ReadonlyMap<string, string>
-  readonly floats: ReadonlyMap<Node, StaysFloat>
+  readonly floats: ReadonlyMap<Node, WhyNot>
 }
 
 export function planPlacement(model: Model, policy: PlacementPolicy): Placement {
@@ -66,13 +66,13 @@ const MESSAGES = {
   not_worth_converting: 'its float kernel is faster than converting and computing in integers',
 } as const
 
-function inDetectorTail(wide: Node): StaysFloat {
+function inDetectorTail(wide: Node): WhyNot {
   const message = `it is behind ${nodeLabel(wide)}, which joins values of very different ranges at the end of the network`
-  return staysFloat('detector_tail', message)
+  return whyNot('detector_tail', message)
 }
 
-function inPattern(name: PatternName): StaysFloat {
-  return staysFloat('decomposed_operator', `it is part of a ${name} written in primitive operators`)
+function inPattern(name: PatternName): WhyNot {
+  return whyNot('decomposed_operator', `it is part of a ${name} written in primitive operators`)
 }
 
 class Planner {
@@ -82,7 +82,7 @@ class Planner {
   private readonly tail: ReadonlySet<Node>
   private readonly layers = new Map<Node, WeightedLayer>()
   private readonly joins = new Set<Node>()
-  private readonly floats = new Map<Node, StaysFloat>()
+  private readonly floats = new Map<Node, WhyNot>()
   private readonly chains = new Map<Node, ClampChain>()
   /** Which node's clamp chain ends in a value. */
   private readonly sources = new Map<string, Node>()
@@ -105,18 +105,18 @@ class Planner {
     }
   }
 
-  private objection(node: Node, layer: WeightedLayer | StaysFloat): StaysFloat | undefined {
+  private objection(node: Node, layer: WeightedLayer | WhyNot): WhyNot | undefined {
     if ('reason' in layer) return layer
     if (isDistributionMean(layer, this.policy.opset, this.index)) {
-      return staysFloat('detector_tail', MESSAGES.detector_tail)
+      return whyNot('detector_tail', MESSAGES.detector_tail)
     }
     const { output } = this.chainOf(node)
     const missing = [node.inputs[0]!, output].find((value) => !this.hasRange(node, value))
     if (missing === undefined) return undefined
     // What does not pay is not observed either; then that is the reason.
     return !this.policy.countsCost || (isWorthConverting(layer) && !isThinConvolution(layer))
-      ? staysFloat('no_calibration_range', `${missing} was not observed as a float32 value`)
-      : staysFloat('not_worth_converting', MESSAGES.not_worth_converting)
+      ? whyNot('no_calibration_range', `${missing} was not observed as a float32 value`)
+      : whyNot('not_worth_converting', MESSAGES.not_worth_converting)
   }
 
   /** The output of Gemm and MatMul is quantized only where a reader needs its range anyway. */
@@ -222,7 +222,7 @@ class Planner {
   }
 
   private explain(node: Node, reason: keyof typeof MESSAGES): void {
-    this.floats.set(node, staysFloat(reason, MESSAGES[reason]))
+    this.floats.set(node, whyNot(reason, MESSAGES[reason]))
   }
 
   // Questions about values.

@@ -2,10 +2,10 @@
 // that is box coordinates (0…640) beside scores (0…1), and grid offsets (0…80) added to sigmoids.
 import { type GraphIndex, indexGraph, type Model, type Node } from '@pare/graph'
 import { opFacts, sharesQuantization } from '@pare/ops'
+import { type WhyNot, whyNot } from '@pare/recipe'
 import { toFloat32 } from '@pare/tensor'
 
 import { type WeightedLayer, weightedLayer } from '../layers/layer-weight.js'
-import { type StaysFloat, staysFloat } from '../report/decision.js'
 import { dataPath } from './data-path.js'
 import { isOne, madeBy } from './walk.js'
 
@@ -63,7 +63,7 @@ export interface DisparityContext {
 }
 
 /** Why a Concat, Where or Add of values so different stays float. */
-export function rangeDisparity(node: Node, context: DisparityContext): StaysFloat | undefined {
+export function rangeDisparity(node: Node, context: DisparityContext): WhyNot | undefined {
   const limit = ratioLimit(node, context.tail)
   if (limit === undefined) return undefined
   const positions = opFacts(node)?.dataInputs ?? [...node.inputs.keys()]
@@ -72,13 +72,13 @@ export function rangeDisparity(node: Node, context: DisparityContext): StaysFloa
     .filter((width) => width !== undefined)
     .filter((width) => width > 0)
   if (widths.includes(Infinity)) {
-    return staysFloat('ranges_too_different', 'one of its inputs is infinite')
+    return whyNot('ranges_too_different', 'one of its inputs is infinite')
   }
   if (widths.length < 2) return undefined
   const ratio = Math.max(...widths) / Math.min(...widths)
   if (ratio <= limit) return undefined
   const message = `the ranges of its inputs differ ${ratio.toFixed(0)} times, one scale would lose the smaller`
-  return staysFloat('ranges_too_different', message)
+  return whyNot('ranges_too_different', message)
 }
 
 function ratioLimit(node: Node, tail: ReadonlySet<Node>): number | undefined {

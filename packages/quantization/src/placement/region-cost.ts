@@ -2,9 +2,9 @@
 // stand between every two convolutions (hard swish, squeeze and excitation), each little region pays
 // for its own conversions.
 import { intsAttribute, type Model, type Node } from '@pare/graph'
+import { type WhyNot, whyNot } from '@pare/recipe'
 
 import { isDepthwise, type WeightedLayer } from '../layers/layer-weight.js'
-import { type StaysFloat, staysFloat } from '../report/decision.js'
 import { MIN_MACS_PER_CONVERSION } from './conversion-cost.js'
 import type { Placement } from './placement.js'
 
@@ -22,11 +22,8 @@ interface Region {
  * region are taken to have the same resolution, which strides divide. Regions with a MatMul or Gemm
  * stay: their int8 weights are worth having for their size.
  */
-export function unprofitableLayers(
-  model: Model,
-  placement: Placement,
-): ReadonlyMap<Node, StaysFloat> {
-  const unprofitable = new Map<Node, StaysFloat>()
+export function unprofitableLayers(model: Model, placement: Placement): ReadonlyMap<Node, WhyNot> {
+  const unprofitable = new Map<Node, WhyNot>()
   for (const region of regionsOf(model, placement)) {
     const layers = region.nodes.flatMap((node) => placement.layers.get(node) ?? [])
     if (layers.some(({ node }) => node.opType !== 'Conv')) continue
@@ -36,7 +33,7 @@ export function unprofitableLayers(
   return unprofitable
 }
 
-const NOT_WORTH = staysFloat(
+const NOT_WORTH = whyNot(
   'not_worth_converting',
   'with the integer layers around it it saves less than converting its input and output costs',
 )

@@ -1,26 +1,17 @@
 // What quantization did, layer by layer: the rows of the customer's report.
 import type { Model, Node } from '@pare/graph'
-import { nodeLabel } from '@pare/graph'
 import { opFacts } from '@pare/ops'
-import type { WeightType } from '@pare/recipe'
+import type { LayerDecision, WeightType } from '@pare/recipe'
 
 import type { QuantizationParams, RealRange } from '../integers/params.js'
 import type { WeightRange } from '../integers/quantize-weight.js'
 import type { QuantizedLayer } from '../layers/quantize-layers.js'
 import { dataPath } from '../placement/data-path.js'
 import type { Placement } from '../placement/placement.js'
-import type { FloatReason } from './decision.js'
+import { identity } from './decision.js'
 
 /** One node that onnxruntime could compute in integers. Plain JSON. */
-export interface LayerReport {
-  readonly node: string
-  readonly opType: string
-  /** The node's first output: it names the layer even where nodes have no names. */
-  readonly output: string
-  readonly decision: 'integer' | 'float'
-  /** Why it stays float. */
-  readonly reason?: FloatReason
-  readonly message?: string
+export interface LayerReport extends LayerDecision<'integer' | 'float'> {
   readonly input?: QuantizedValueReport
   readonly outputValue?: QuantizedValueReport
   readonly weight?: QuantizedWeightReport
@@ -62,7 +53,7 @@ export function layerReports(model: Model, context: LayerReportContext): readonl
 function layerReport(node: Node, context: LayerReportContext): LayerReport | undefined {
   const { placement } = context
   const emitted = placement.emitters.get(node)
-  const base = { node: nodeLabel(node), opType: node.opType, output: node.outputs[0]! }
+  const base = identity(node)
   const stays = placement.floats.get(node)
   if (stays !== undefined) return { ...base, decision: 'float', ...stays }
   if (!placement.layers.has(node) && !placement.joins.has(node)) return undefined

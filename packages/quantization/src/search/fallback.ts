@@ -1,5 +1,6 @@
 // Falling back: the fewest layers left float with which the caller is content.
-import { type StaysFloat, staysFloat } from '../report/decision.js'
+import { type WhyNot, whyNot } from '@pare/recipe'
+
 import type { QuantizeVerifiedResult } from '../static/quantize-verified.js'
 
 /** What the caller found when it judged a candidate. */
@@ -89,7 +90,7 @@ function leastDrop(attempts: readonly Attempt[]): Attempt {
   )
 }
 
-export const FALLBACK_REASON: StaysFloat = staysFloat(
+export const FALLBACK_REASON: WhyNot = whyNot(
   'accuracy_fallback',
   'in integers it costs more accuracy than the job allows',
 )

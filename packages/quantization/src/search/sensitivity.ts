@@ -3,11 +3,11 @@
 import { type CalibrationStatistics, type Probe, runProbes } from '@pare/calibration'
 import { CodedError } from '@pare/errors'
 import type { Model } from '@pare/graph'
+import { type WhyNot, whyNot } from '@pare/recipe'
 
 import { NO_INTEGER_KERNELS } from '../bias/bias-passes.js'
 import type { DataSource } from '../layers/data-source.js'
 import { type IntegerLayer, integerLayersEverywhere } from '../layers/integer-layers.js'
-import { type StaysFloat, staysFloat } from '../report/decision.js'
 import type { LayerReport } from '../report/report.js'
 import type { QuantizeStaticOptions } from '../static/options.js'
 import {
@@ -150,7 +150,7 @@ async function forEachLayer(
   return errors
 }
 
-const LEFT_OUT: StaysFloat = staysFloat('accuracy_fallback', 'left out to see what it costs')
+const LEFT_OUT: WhyNot = whyNot('accuracy_fallback', 'left out to see what it costs')
 
 /** Undefined where nothing would be left in integers. */
 async function measure(

@@ -4,11 +4,11 @@ import { attr, type Model } from '@pare/graph'
 import { model } from '@pare/graph/testing'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
 import { encodeModel } from '@pare/onnx'
+import { whyNot } from '@pare/recipe'
 import { describe, expect, it } from 'vitest'
 
 import { integerLayers } from '../layers/integer-layers.js'
 import { sourceOf } from '../layers/testing.js'
-import { staysFloat } from '../report/decision.js'
 import { observationPoints } from '../static/observation-points.js'
 import type { QuantizeStaticOptions } from '../static/options.js'
 import { quantizeExcept } from '../static/quantize-static.js'
@@ -90,7 +90,7 @@ describe('switchedModel', () => {
       for (const { output } of layers) {
         const others = quantized.layers.filter((layer) => layer.output !== output)
         const forced = new Map(
-          others.map((layer) => [layer.output, staysFloat('accuracy_fallback', 'not asked')]),
+          others.map((layer) => [layer.output, whyNot('accuracy_fallback', 'not asked')]),
         )
         const { model: single } = quantizeExcept(float, statistics, { options, forced })
         const { sqnrDb } = await reference.compare(single)

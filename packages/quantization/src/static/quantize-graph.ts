@@ -6,6 +6,7 @@
 import type { CalibrationStatistics } from '@pare/calibration'
 import { type Diagnostic, type Model, type Node, nodeLabel } from '@pare/graph'
 import { opFacts } from '@pare/ops'
+import { type WhyNot, whyNot } from '@pare/recipe'
 
 import { activationParams, type QuantizationParams } from '../integers/params.js'
 import type { WeightRange } from '../integers/quantize-weight.js'
@@ -16,14 +17,13 @@ import { floatDiagnostics } from '../placement/float-path.js'
 import { type Placement, planPlacement } from '../placement/placement.js'
 import { calibratedRanges, placementPolicy, type RangeOf } from '../placement/placement-policy.js'
 import { unprofitableLayers } from '../placement/region-cost.js'
-import { type StaysFloat, staysFloat } from '../report/decision.js'
 import { type LayerReport, layerReports, type QuantizedValueReport } from '../report/report.js'
 import { keepProductsApart, settleMatMulBias } from './bias-fusion.js'
 import { insertQdq } from './insert-qdq.js'
 import { hasIntegerKernels, type ResolvedStaticOptions } from './options.js'
 
 /** Layers, by their `LayerReport.output`, that must stay float, and why. */
-export type ForcedFloat = ReadonlyMap<string, StaysFloat>
+export type ForcedFloat = ReadonlyMap<string, WhyNot>
 
 export interface QuantizeGraphOptions {
   readonly options: ResolvedStaticOptions
@@ -75,7 +75,7 @@ export function quantizeGraph(
   }
 }
 
-const NEVER_TAKEN = staysFloat(
+const NEVER_TAKEN = whyNot(
   'branch_not_taken',
   'no sample of the calibration data takes its branch of If (or it reads what is no tensor); the ranges of what follows the If are those of the other branch alone',
 )
@@ -117,7 +117,7 @@ interface PlanInput extends QuantizeGraphOptions {
 }
 
 function settlePlan(model: Model, input: PlanInput): Plan {
-  const refused = new Map<Node, StaysFloat>()
+  const refused = new Map<Node, WhyNot>()
   for (;;) {
     const plan = planOnce(model, input, refused)
     const costly = input.countsCost ? unprofitableLayers(model, plan.placement) : []
@@ -130,7 +130,7 @@ function settlePlan(model: Model, input: PlanInput): Plan {
 function planOnce(
   model: Model,
   { options, rangeOf, forced, countsCost }: PlanInput,
-  refused: ReadonlyMap<Node, StaysFloat>,
+  refused: ReadonlyMap<Node, WhyNot>,
 ): Plan {
   const policy = placementPolicy(model, options, rangeOf, countsCost)
   const placement = planPlacement(model, {
@@ -157,7 +157,7 @@ function planOnce(
   return { placement, layers, params }
 }
 
-function forcedFloat(node: Node, forced: ForcedFloat): StaysFloat | undefined {
+function forcedFloat(node: Node, forced: ForcedFloat): WhyNot | undefined {
   return forced.size === 0 ? undefined : forced.get(node.outputs[0] ?? '')
 }
 

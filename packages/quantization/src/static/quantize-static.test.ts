@@ -225,7 +225,7 @@ describe('quantizeStatic', () => {
       .build()
     const { diagnostics } = await quantize(built)
     expect(diagnostics).toEqual([
-      expect.objectContaining({ code: 'no_integer_kernel', opType: 'Tanh', node: 'y' }),
+      expect.objectContaining({ code: 'no_kernel', opType: 'Tanh', node: 'y' }),
     ])
   })
 

@@ -1,8 +1,8 @@
 // Static quantization that keeps only what onnxruntime really computes in integers.
 import type { CalibrationStatistics } from '@pare/calibration'
 import type { Model } from '@pare/graph'
+import { type WhyNot, whyNot } from '@pare/recipe'
 
-import { type StaysFloat, staysFloat } from '../report/decision.js'
 import type { LayerReport } from '../report/report.js'
 import type { QuantizeStaticOptions } from './options.js'
 import { type ForcedFloat, quantizeExcept, type QuantizeStaticResult } from './quantize-static.js'
@@ -41,7 +41,7 @@ export async function quantizeVerified(
   input: QuantizeVerifiedInput,
 ): Promise<QuantizeVerifiedResult> {
   const { model, statistics, options = {}, optimize, maxRounds = 4 } = input
-  const forced = new Map<string, StaysFloat>(input.forced)
+  const forced = new Map<string, WhyNot>(input.forced)
   for (let rounds = 1; ; rounds++) {
     const result = quantizeExcept(model, statistics, { options, forced })
     const read = await readBack(result.model, result.layers, optimize)
@@ -51,7 +51,7 @@ export async function quantizeVerified(
     for (const layer of unfused) {
       forced.set(
         layer.output,
-        staysFloat('not_fused_by_runtime', 'onnxruntime does not compute it in integers here'),
+        whyNot('not_fused_by_runtime', 'onnxruntime does not compute it in integers here'),
       )
     }
   }

@@ -9,11 +9,10 @@ import {
 } from '@pare/graph'
 import { type Layer, readLayer } from '@pare/ops'
 import { NO_SHAPES, rankOf, type ValueShapes } from '@pare/passes'
-import { WEIGHT_OP_TYPES } from '@pare/recipe'
+import { WEIGHT_OP_TYPES, type WhyNot, whyNot } from '@pare/recipe'
 import { elementCount, type Tensor } from '@pare/tensor'
 
 import { hasOpenBodies } from '../open-bodies.js'
-import { stays, type StaysUnquantized } from './decision.js'
 import { type ResolvedWeightsOptions, type StoredFormat, storedFormat } from './options.js'
 
 /**
@@ -51,20 +50,20 @@ export interface FindOptions {
 
 export interface FoundLayers {
   readonly layers: readonly WeightLayer[]
-  readonly kept: ReadonlyMap<Node, StaysUnquantized>
+  readonly kept: ReadonlyMap<Node, WhyNot>
 }
 
 /** The layers of the main graph. */
 export function findLayers(graph: Graph, find: FindOptions): FoundLayers {
   const layers: WeightLayer[] = []
-  const kept = new Map<Node, StaysUnquantized>()
+  const kept = new Map<Node, WhyNot>()
   search(graph, indexGraph(graph), { find, layers, kept })
   return { layers, kept }
 }
 
 /** The layers of the bodies of If, Loop and Scan inside a graph. */
 export function findBodyLayers(graph: Graph, find: FindOptions): FoundLayers {
-  const found = { find, layers: [], kept: new Map<Node, StaysUnquantized>() }
+  const found = { find, layers: [], kept: new Map<Node, WhyNot>() }
   searchBodies(graph, indexGraph(graph), found)
   return found
 }
@@ -72,7 +71,7 @@ export function findBodyLayers(graph: Graph, find: FindOptions): FoundLayers {
 interface Search {
   readonly find: FindOptions
   readonly layers: WeightLayer[]
-  readonly kept: Map<Node, StaysUnquantized>
+  readonly kept: Map<Node, WhyNot>
 }
 
 function search(graph: Graph, index: GraphIndex, { find, layers, kept }: Search): void {
@@ -111,16 +110,16 @@ function weightLayer(
   node: Node,
   index: GraphIndex,
   { options, shapes }: FindOptions,
-): WeightLayer | StaysUnquantized | undefined {
+): WeightLayer | WhyNot | undefined {
   const read = readLayer(node, index)
   if (read === undefined) return undefined
-  if ('reason' in read) return stays(read.reason, read.message)
+  if ('reason' in read) return whyNot(read.reason, read.message)
   const { name: weightName, tensor: weight } = read.weight
   if (read.kind === 'table' && (weight.dims.length < 2 || !isFloat(weight))) return undefined
   const forbidden = forbiddenBy(node, options)
   if (forbidden !== undefined) return forbidden
   if (!isFloat(weight)) {
-    return stays('weight_not_float', `its weight is ${weight.dataType}`)
+    return whyNot('weight_not_float', `its weight is ${weight.dataType}`)
   }
   const form = formOf(read)
   if ('reason' in form) return form
@@ -139,25 +138,25 @@ function isFloat(tensor: Tensor): tensor is WeightLayer['weight'] {
   return tensor.dataType === 'float32' || tensor.dataType === 'float16'
 }
 
-function forbiddenBy(node: Node, options: FindOptions['options']): StaysUnquantized | undefined {
+function forbiddenBy(node: Node, options: FindOptions['options']): WhyNot | undefined {
   const { nodesToExclude, opTypesToQuantize, format } = options
   if (nodesToExclude.includes(node.name) || nodesToExclude.includes(nodeLabel(node))) {
-    return stays('excluded_by_name', 'it is in nodes_to_exclude')
+    return whyNot('excluded_by_name', 'it is in nodes_to_exclude')
   }
   if (node.opType.startsWith('Conv') && format === 'MatMulNBits') {
-    return stays(
+    return whyNot(
       'no_kernel',
       'onnxruntime multiplies packed weights only in MatMul; use format auto or QDQ',
     )
   }
   return opTypesToQuantize.includes(node.opType)
     ? undefined
-    : stays('excluded_by_type', 'its type is not in op_types_to_quantize')
+    : whyNot('excluded_by_type', 'its type is not in op_types_to_quantize')
 }
 
-function formOf(layer: Layer): Pick<WeightLayer, 'layout' | 'rows' | 'columns'> | StaysUnquantized {
+function formOf(layer: Layer): Pick<WeightLayer, 'layout' | 'rows' | 'columns'> | WhyNot {
   const { kind, inputAxis, outputAxis, inputs, outputs, unusual } = layer
-  if (unusual !== undefined) return stays(unusual.reason, unusual.message)
+  if (unusual !== undefined) return whyNot(unusual.reason, unusual.message)
   if (kind === 'convolution') {
     const [rows = 0, ...others] = layer.weight.tensor.dims
     return { layout: 'conv', rows, columns: elementCount(others) }
@@ -168,7 +167,7 @@ function formOf(layer: Layer): Pick<WeightLayer, 'layout' | 'rows' | 'columns'> 
   }
   return layer.weight.tensor.dims.length === 2 && inputAxis === 0
     ? { layout: 'table', rows: inputs, columns: outputs }
-    : stays('no_kernel', 'only tables of two dimensions, gathered along the first, have a kernel')
+    : whyNot('no_kernel', 'only tables of two dimensions, gathered along the first, have a kernel')
 }
 
 /** A weight [1, K, N] lends its rank to the product, which MatMulNBits does not know. */
@@ -180,14 +179,14 @@ function rankProblem(
     index,
     shapes,
   }: { format: StoredFormat; index: GraphIndex; shapes: ValueShapes | undefined },
-): StaysUnquantized | undefined {
+): WhyNot | undefined {
   const isLent = node.opType === 'MatMul' && weight.dims.length > 2
   if (format !== 'MatMulNBits' || !isLent) return undefined
   const rank = rankOf(node.inputs[0] ?? '', index, shapes ?? NO_SHAPES)
   if (rank === undefined) {
-    return stays('rank_unknown', 'its weight may lend its dimensions to the result')
+    return whyNot('rank_unknown', 'its weight may lend its dimensions to the result')
   }
   return rank >= weight.dims.length
     ? undefined
-    : stays('gemm_form', 'its weight has more dimensions than its input')
+    : whyNot('gemm_form', 'its weight has more dimensions than its input')
 }

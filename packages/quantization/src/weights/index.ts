@@ -4,7 +4,6 @@ export {
   type GramPoint,
   gramPoints,
 } from './collect-grams.js'
-export { WEIGHT_KEPT_REASONS, type WeightKeptReason } from './decision.js'
 export { type GramStatistics, type InputGram } from './gram-statistics.js'
 export { type QuantizeWeightsOptions, WEIGHTS_DEFAULTS } from './options.js'
 export {

@@ -13,7 +13,7 @@ import {
   walkNodes,
 } from '@pare/graph'
 import { raiseOpset, type ValueShapes } from '@pare/passes'
-import type { WeightBits } from '@pare/recipe'
+import { type WeightBits, type WhyNot, whyNot } from '@pare/recipe'
 import type { Tensor } from '@pare/tensor'
 
 import { errors } from '../errors.js'
@@ -22,7 +22,7 @@ import { withMicrosoftOps } from '../writing/microsoft-ops.js'
 import { removeUnused } from '../writing/written-constants.js'
 import { scaleForAwq } from './awq.js'
 import type { GridSpec } from './block-grid.js'
-import { keptDiagnostic, note, stays, type StaysUnquantized } from './decision.js'
+import { keptDiagnostic, note } from './decision.js'
 import { findBodyLayers, findLayers, type WeightLayer } from './find-layers.js'
 import { addGrams, type GramStatistics, type InputGram } from './gram-statistics.js'
 import { gridSpec, requestedBits } from './grid-spec.js'
@@ -150,7 +150,7 @@ class WeightQuantization {
   private readonly options: ResolvedWeightsOptions
   private readonly context: QuantizeWeightsContext
   private readonly source: Model
-  private readonly kept: Map<Node, StaysUnquantized>
+  private readonly kept: Map<Node, WhyNot>
   private readonly rewrites = new Map<Node, Rewrite>()
   private readonly summaries = new Map<Node, QuantizedWeightSummary>()
   private readonly diagnostics: Diagnostic[] = []
@@ -204,10 +204,10 @@ class WeightQuantization {
     return [...jobs.values()]
   }
 
-  private obstacle(layer: WeightLayer, spec: GridSpec): StaysUnquantized | undefined {
+  private obstacle(layer: WeightLayer, spec: GridSpec): WhyNot | undefined {
     if (layer.format === 'MatMulNBits') {
       if (layer.layout === 'table' && spec.bits === 2) {
-        return stays('no_kernel', 'GatherBlockQuantized reads 4 and 8 bits')
+        return whyNot('no_kernel', 'GatherBlockQuantized reads 4 and 8 bits')
       }
       const obstacle = gemmObstacle(layer)
       if (obstacle !== undefined) return obstacle
@@ -215,7 +215,7 @@ class WeightQuantization {
     const bytesOfNodes = layer.format === 'Cast' ? CAST_BYTES : 0
     return bytesAfter(layer, spec) + bytesOfNodes < bytesBefore(layer)
       ? undefined
-      : stays('not_smaller', 'scales and padding would take what the smaller weights save')
+      : whyNot('not_smaller', 'scales and padding would take what the smaller weights save')
   }
 
   /** What of Gemm's alpha goes into the weight; with QDQ the Gemm stays and applies it. */
@@ -228,7 +228,7 @@ class WeightQuantization {
     const weight = await (this.context.load ?? identity)(first.weight)
     const matrix = weightMatrix(first, weight, this.factor(first))
     if (!matrix.values.every(Number.isFinite)) {
-      const kept = stays('weight_not_finite', 'its weight has infinite values or NaN')
+      const kept = whyNot('weight_not_finite', 'its weight has infinite values or NaN')
       for (const { node } of layers) this.kept.set(node, kept)
       return
     }

@@ -1,25 +1,16 @@
 // What weight quantization did, layer by layer: the rows of the customer's report.
 import { type Node, nodeLabel } from '@pare/graph'
-import type { WeightAlgorithm, WeightBits } from '@pare/recipe'
+import type { LayerDecision, WeightAlgorithm, WeightBits, WhyNot } from '@pare/recipe'
 import { elementCount, sizeOf } from '@pare/tensor'
 
 import { dequantize, type GridSpec, type QuantizedMatrix, type WeightMatrix } from './block-grid.js'
-import type { StaysUnquantized, WeightKeptReason } from './decision.js'
 import { decibels, outputError, weightError } from './error.js'
 import type { WeightLayer } from './find-layers.js'
 import type { InputGram } from './gram-statistics.js'
 import type { StoredFormat } from './options.js'
 
 /** One node with a weight. Plain JSON. */
-export interface WeightLayerReport {
-  readonly node: string
-  readonly opType: string
-  /** The node's first output: it names the layer even where nodes have no names. */
-  readonly output: string
-  readonly decision: 'quantized' | 'float'
-  /** Why it stays float. */
-  readonly reason?: WeightKeptReason
-  readonly message?: string
+export interface WeightLayerReport extends LayerDecision<'quantized' | 'float'> {
   readonly weight?: QuantizedWeightSummary
 }
 
@@ -39,7 +30,7 @@ export interface QuantizedWeightSummary {
   readonly outputSqnr?: number
 }
 
-export function keptReport(node: Node, kept: StaysUnquantized): WeightLayerReport {
+export function keptReport(node: Node, kept: WhyNot): WeightLayerReport {
   return { ...identity(node), decision: 'float', ...kept }
 }
 

@@ -1,11 +1,11 @@
 // MatMul and Gemm as com.microsoft.MatMulNBits, Gather as com.microsoft.GatherBlockQuantized.
 import { attr, type GraphEditor, intAttribute, type Node, type NodeSpec } from '@pare/graph'
 import { channelVector } from '@pare/passes'
+import { type WhyNot, whyNot } from '@pare/recipe'
 import { type Tensor, tensorFromFloat32, tensorFromFloats, toFloat32 } from '@pare/tensor'
 
 import { declareOutputs } from '../writing/microsoft-ops.js'
 import type { QuantizedMatrix } from './block-grid.js'
-import { stays, type StaysUnquantized } from './decision.js'
 import type { WeightLayer } from './find-layers.js'
 import type { AccuracyLevel } from './options.js'
 import { packNBits } from './pack-nbits.js'
@@ -38,11 +38,11 @@ function bytesTensor(dims: readonly number[], bytes: Uint8Array): Tensor {
 }
 
 /** Why a Gemm cannot become MatMulNBits, which takes beta in the bias; undefined when it can. */
-export function gemmObstacle(layer: WeightLayer): StaysUnquantized | undefined {
+export function gemmObstacle(layer: WeightLayer): WhyNot | undefined {
   const { biasName, bias, biasFactor } = layer
   return biasFactor === 1 || biasName === undefined || bias !== undefined
     ? undefined
-    : stays('gemm_form', 'its beta scales a bias that is computed')
+    : whyNot('gemm_form', 'its beta scales a bias that is computed')
 }
 
 /**
