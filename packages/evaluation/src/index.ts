@@ -1,12 +1,6 @@
 export { errors as evaluationErrors } from './errors.js'
 export { evaluate, judgePrimary } from './evaluate.js'
-export {
-  judge,
-  type Judgement,
-  type JudgeOptions,
-  mergeJudgements,
-  type OutputToJudge,
-} from './judge.js'
+export { judge, type Judgement, type JudgeOptions, mergeJudgements } from './judge.js'
 export {
   type LatencyComparison,
   type LatencyOptions,
@@ -45,7 +39,6 @@ export type {
   Environment,
   EvaluationResult,
   FidelityReport,
-  JudgedOutput,
   MetricComparison,
   Metrics,
   ModelMeasurements,

@@ -22,7 +22,6 @@ export type {
 } from './language/parameter.js'
 export {
   dropOf,
-  type LabelNeed,
   METRIC_TABLE,
   type MetricFacts,
   metricFacts,
