@@ -48,7 +48,7 @@ export default tseslint.config(
   {
     // Compression code does no I/O: values in, values out.
     files: [
-      'packages/{tensor,graph,onnx,ops,passes,channels,calibration,quantization,pruning,evaluation}/src/**/*.ts',
+      'packages/{zip,tensor,graph,onnx,ops,passes,channels,calibration,quantization,pruning,evaluation}/src/**/*.ts',
     ],
     // An upload is unpacked into files: @pare/onnx/bundle is the one place that touches them.
     ignores: ['**/*.test.ts', '**/testing.ts', '**/testing/**', 'packages/onnx/src/bundle/**'],
