@@ -9,6 +9,8 @@ export interface Batch {
   readonly feeds: Feeds
   /** Dims [count, …], never padded. Absent when the data set has no labels. */
   readonly labels?: RuntimeTensor
+  /** Further arrays of labels that were asked for, by their name; as `labels`. */
+  readonly labelArrays?: Readonly<Record<string, RuntimeTensor>>
   /** Samples in this batch, without padding. */
   readonly count: number
   /** `count`, or the batch size when padded. */

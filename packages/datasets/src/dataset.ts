@@ -21,6 +21,8 @@ export interface BatchOptions {
   readonly order?: Uint32Array
   /** Which array feeds which input. Default: every array but the labels feeds its namesake. */
   readonly inputs?: readonly InputBinding[]
+  /** Arrays to give as `labelArrays`: labels of other outputs than those `labels` are of. */
+  readonly labelArrays?: readonly string[]
   /**
    * What becomes of a last batch with too few samples: it is shorter (`keep`, the default), left out
    * (`drop`), or filled up with its last sample (`pad`), for models with a fixed batch size.
@@ -115,7 +117,13 @@ async function* readBatches(
   for (let at = offset; at < end; at += batchSize) {
     const count = Math.min(batchSize, end - at)
     if (count < batchSize && remainder === 'drop') return
-    const batch = await readBatch(reader, inputs, { offset: at, count, ...(order && { order }) })
+    const rows = { offset: at, count, ...(order && { order }) }
+    const batch = await withLabelArrays(
+      reader,
+      options,
+      rows,
+      await readBatch(reader, inputs, rows),
+    )
     yield remainder === 'pad' ? padBatch(batch, batchSize) : batch
   }
 }
@@ -147,6 +155,18 @@ async function readBatch(
   const batch = { feeds, rows: count, count, offset }
   if (reader.labels === null) return batch
   return { ...batch, labels: await readRows(reader, reader.labels, rows) }
+}
+
+async function withLabelArrays(
+  reader: Reader,
+  { labelArrays = [] }: BatchOptions,
+  rows: Rows,
+  batch: Batch,
+): Promise<Batch> {
+  if (labelArrays.length === 0) return batch
+  const found: Record<string, RuntimeTensor> = {}
+  for (const name of labelArrays) found[name] = await readRows(reader, name, rows)
+  return { ...batch, labelArrays: found }
 }
 
 function withoutSampleAxis({ dims, ...tensor }: RuntimeTensor): RuntimeTensor {

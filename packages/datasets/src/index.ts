@@ -32,6 +32,7 @@ export { formatNpyHeader, type NpyDataType, type NpyHeader, parseNpyHeader } fro
 export { bytesAccess, type ByteSink, type RandomAccess } from './random-access.js'
 export { type RememberReads, rememberReads } from './remember-reads.js'
 export {
+  firstBatch,
   type SampleOrder,
   type SamplePart,
   type SampleSource,

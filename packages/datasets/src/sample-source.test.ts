@@ -69,6 +69,16 @@ describe('sampleSource', () => {
     ])
   })
 
+  it('gives further arrays of labels that are asked for, not padded', async () => {
+    const [, last] = await read({ batchSize: 6 }, { labelArrays: ['x', 'label'], fixed: 6 })
+    expect(last?.labelArrays?.['label']).toEqual(last?.labels)
+    expect(last?.labelArrays?.['x']?.dims).toEqual([4, 2])
+    expect(last?.rows).toBe(6)
+    await expect(read({}, { labelArrays: ['none'] })).rejects.toMatchObject({
+      code: 'dataset_input_missing',
+    })
+  })
+
   it('has the samples of a part of the data set only', async () => {
     const part = { offset: 3, limit: 4 }
     expect(

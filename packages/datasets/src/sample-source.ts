@@ -37,6 +37,8 @@ export interface SampleSource {
 export interface SampleSourceOptions {
   /** Of `matchDataset`: which array feeds which input, and whether batches have a fixed size. */
   readonly match: Pick<DatasetMatch, 'inputs' | 'fixedBatchSize'>
+  /** Arrays that batches have as `labelArrays`. */
+  readonly labelArrays?: readonly string[]
   /** Rows per batch where the model takes any number. Default 32. */
   readonly batchSize?: number
   /** The first sample of the data set that belongs to the source. Default 0. */
@@ -60,9 +62,10 @@ function batchOptions(
   source: SampleSourceOptions & { readonly offset: number; readonly samples: number },
 ): BatchOptions {
   const { inputs, fixedBatchSize } = source.match
+  const { labelArrays = [] } = source
   const batchSize = fixedBatchSize ?? part.batchSize ?? source.batchSize
   return {
-    inputs,
+    ...{ inputs, labelArrays },
     ...(batchSize === undefined ? {} : { batchSize }),
     remainder: remainder === 'keep' && fixedBatchSize !== null ? 'pad' : remainder,
     limit: Math.max(0, Math.min(most, source.samples - from)),
@@ -79,4 +82,13 @@ function shuffled(
   return createRandom(seed)
     .permutation(samples)
     .map((index) => offset + index)
+}
+
+/** The first samples as one batch, fewer where there are fewer; undefined where there is none. */
+export async function firstBatch(
+  source: SampleSource,
+  samples: number,
+): Promise<Batch | undefined> {
+  for await (const batch of source.batches({ samples, batchSize: samples })) return batch
+  return undefined
 }

@@ -125,10 +125,9 @@ function judgeModels(setting: Setting, sessions: Sessions, batchSize: number) {
   const total = Math.min(dataset.samples, options.samples ?? Infinity)
   return judge(sessions, {
     dataset,
-    inputs,
+    match: { inputs, fixedBatchSize },
     judged,
     batchSize,
-    isFixedBatch: fixedBatchSize !== null,
     samples: total,
     onSamples: (done) => onProgress?.({ done, total, unit: 'samples', message: 'accuracy' }),
   })

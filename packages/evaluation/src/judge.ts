@@ -1,6 +1,6 @@
 // Runs both models over the data, a batch at a time, and adds up every metric that labels and
 // outputs allow. Nothing but what metrics count is kept from one batch to the next.
-import type { Batch, Dataset, InputBinding } from '@pare/datasets'
+import { type Batch, type Dataset, type DatasetMatch, sampleSource } from '@pare/datasets'
 import type { InferenceSession } from '@pare/inference'
 import { metricFacts, type MetricName } from '@pare/recipe'
 import type { RuntimeTensor } from '@pare/tensor'
@@ -31,11 +31,9 @@ export interface OutputToJudge {
 
 export interface JudgeOptions {
   readonly dataset: Dataset
-  readonly inputs: readonly InputBinding[]
+  readonly match: Pick<DatasetMatch, 'inputs' | 'fixedBatchSize'>
   readonly judged: readonly OutputToJudge[]
   readonly batchSize: number
-  /** Whether every batch must be full. */
-  readonly isFixedBatch: boolean
   readonly samples: number
   readonly onSamples?: (done: number) => void
 }
@@ -55,14 +53,14 @@ type Outputs = Readonly<Record<string, RuntimeTensor>>
  * `outputs_not_targets` when a metric asked for cannot be computed; other metrics are left out.
  */
 export async function judge(sessions: Sessions, options: JudgeOptions): Promise<Judgement> {
-  const { dataset, batchSize, samples } = options
+  const { dataset, match, batchSize, samples } = options
   options.judged.forEach((asked) => requireLabels(asked, dataset))
   let judgement: Judgement = { samples: 0, judged: [], fidelity: new Map() }
-  const remainder = options.isFixedBatch ? 'pad' : 'keep'
-  const inputs = [...options.inputs, ...options.judged.flatMap(labelBinding)]
-  for await (const batch of dataset.batches({ inputs, batchSize, limit: samples, remainder })) {
-    const original = await runBatch(sessions.original, batch, options)
-    const result = await runBatch(sessions.result, batch, options)
+  const labelArrays = options.judged.flatMap(({ labels }) => labels ?? [])
+  const source = sampleSource(dataset, { match, batchSize, labelArrays, limit: samples })
+  for await (const batch of source.batches()) {
+    const original = await runBatch(sessions.original, batch)
+    const result = await runBatch(sessions.result, batch)
     const part = judgeBatch({ batch, original, result }, options)
     judgement = judgement.samples === 0 ? part : mergeJudgements(judgement, part)
     options.onSamples?.(judgement.samples)
@@ -83,31 +81,13 @@ function requireLabels({ metric, labels }: OutputToJudge, { labels: own, arrays 
   )
 }
 
-/** Labels of an array of their own come with the feeds, under a name that no input has. */
-function labelBinding({ labels }: OutputToJudge): readonly InputBinding[] {
-  return labels === undefined ? [] : [{ input: feedOfLabels(labels), array: labels }]
-}
-
-function feedOfLabels(array: string): string {
-  return `labels\0${array}`
-}
-
 function labelsOf(batch: Batch, { labels }: OutputToJudge): RuntimeTensor | null {
-  if (labels === undefined) return batch.labels ?? null
-  const found = batch.feeds[feedOfLabels(labels)]
-  return found === undefined ? null : dropPadding(found, batch.rows, batch.count)
+  const found = labels === undefined ? batch.labels : batch.labelArrays?.[labels]
+  return found ?? null
 }
 
-async function runBatch(
-  session: InferenceSession,
-  batch: Batch,
-  { inputs }: JudgeOptions,
-): Promise<Outputs> {
-  const fed = inputs.flatMap(({ input }) => {
-    const tensor = batch.feeds[input]
-    return tensor === undefined ? [] : [[input, tensor] as const]
-  })
-  const outputs = Object.entries(await session.run(feedsFor(session, Object.fromEntries(fed))))
+async function runBatch(session: InferenceSession, batch: Batch): Promise<Outputs> {
+  const outputs = Object.entries(await session.run(feedsFor(session, batch.feeds)))
   return Object.fromEntries(
     outputs.map(([name, tensor]) => [name, dropPadding(tensor, batch.rows, batch.count)]),
   )

@@ -1,5 +1,12 @@
 // What an evaluation is asked for, and what every part of it needs to know.
-import { type Dataset, type DatasetMatch, type InputBinding, matchDataset } from '@pare/datasets'
+import {
+  type Dataset,
+  type DatasetMatch,
+  firstBatch,
+  type InputBinding,
+  matchDataset,
+  sampleSource,
+} from '@pare/datasets'
 import type { Model } from '@pare/graph'
 import type { InferenceRuntime, InferenceSession, SessionOptions } from '@pare/inference'
 import type { MetricName } from '@pare/recipe'
@@ -159,9 +166,9 @@ export async function servedFeeds(
 ): Promise<Feeds> {
   const { dataset } = setting.options
   const { inputs } = setting
-  for await (const batch of dataset.batches({ inputs, batchSize: rows, remainder: 'pad' })) {
-    return batch.feeds
-  }
+  const source = sampleSource(dataset, { match: { inputs, fixedBatchSize: rows } })
+  const batch = await firstBatch(source, rows)
+  if (batch !== undefined) return batch.feeds
   throw errors.evaluation_without_samples('the data set has no sample to run')
 }
 

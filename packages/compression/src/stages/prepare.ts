@@ -1,3 +1,4 @@
+import { firstBatch } from '@pare/datasets'
 import type { Model } from '@pare/graph'
 import { prepareModel, type Tensors } from '@pare/passes'
 
@@ -40,7 +41,8 @@ export const run: StageFunction<'prepare'> = async (context) => {
 /** One sample, or one batch of the size that the model insists on. */
 async function sampleFeeds(context: StageContext<'prepare'>, model: Model): Promise<Tensors> {
   return withSamples(context, { role: 'sample', model, batchSize: 1 }, async (source) => {
-    for await (const { feeds } of source.batches({ samples: 1 })) return feeds
+    const batch = await firstBatch(source, 1)
+    if (batch !== undefined) return batch.feeds
     throw new Error('a normalized dataset has at least one sample')
   })
 }

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
-import { openDataset } from '@pare/datasets'
+import { firstBatch, openDataset, sampleSource } from '@pare/datasets'
 import { openFile } from '@pare/datasets/node'
 import { coerceError } from '@pare/errors'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
@@ -33,16 +33,16 @@ async function measure(request: MemoryProbeRequest): Promise<MemoryProbeReply> {
   const file = await openFile(request.datasetPath)
   const dataset = await openDataset(file, request.labels ? { labels: request.labels } : {})
   const { inputs, batchSize, session, modelPath, runs = 3 } = request
-  const batches = dataset.batches({ inputs, batchSize, limit: batchSize, remainder: 'pad' })
-  const first = await batches.next()
+  const source = sampleSource(dataset, { match: { inputs, fixedBatchSize: batchSize } })
+  const first = await firstBatch(source, batchSize)
   await file.close()
-  if (first.done) return { failure: 'the data set has no sample' }
+  if (first === undefined) return { failure: 'the data set has no sample' }
   const model = openModel(modelPath)
   const options = { ...session, externalDataFolder: dirname(modelPath) }
   // What the runtime itself takes on first use is not the model's.
   await warmUpRuntime(runtime, options)
   resetPeak()
-  const { feeds } = first.value
+  const { feeds } = first
   return {
     memory: await probeMemory({ runtime, model, feeds, session: options, runs, readMemory }),
   }
