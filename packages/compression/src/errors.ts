@@ -24,6 +24,10 @@ export const errors = defineErrors({
     fault: 'model',
     title: 'The model cannot be run',
   },
+  plan_changed: {
+    kind: 'internal',
+    title: 'The planner was updated while the job ran',
+  },
   stage_input_unknown: {
     kind: 'internal',
     title: 'A stage was started with an input it does not take',

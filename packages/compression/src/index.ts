@@ -1,8 +1,10 @@
 export { ENGINE_VERSION } from './engine-version.js'
 export { errors as compressionErrors } from './errors.js'
 export type { KnownDataset, KnownModel } from './plan/check-datasets.js'
+export { growPlan } from './plan/grow-plan.js'
 export type { ModelDescription, ValueSummary } from './plan/model-description.js'
-export { type PlanInputs, planJob } from './plan/plan-job.js'
+export type { PlanInputs } from './plan/plan-basis.js'
+export { planJob } from './plan/plan-job.js'
 export type {
   StageContext,
   StageFunction,

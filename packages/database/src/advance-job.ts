@@ -1,12 +1,14 @@
 // Moves a job on as far as it goes without a worker: inputs that are there are resolved, keys that
 // are known are taken from the cache, stages that are ready are queued, and when the last one has
 // succeeded the job is finished. All in the caller's transaction, under the job's row lock.
-import type { PlannedInput } from '@pare/recipe'
+import { CodedError } from '@pare/errors'
+import type { GrowPlan, PlannedInput } from '@pare/recipe'
 
 import { insertPlannedArtifacts } from './artifacts.js'
 import type { Tx } from './db.js'
 import { endJob } from './end-job.js'
 import { errors } from './errors.js'
+import { growJob, nextPlan } from './grow-job.js'
 import { transitionJob } from './job-transitions.js'
 import type { Job } from './jobs.js'
 import type { Doorbell, ResolvedInput } from './plan.js'
@@ -21,21 +23,45 @@ export interface Advance {
   readonly ready: readonly Doorbell[]
 }
 
-export async function advanceJob(tx: Tx, job: Job): Promise<Advance> {
-  const stages = new Map((await listStages(tx, job.id)).map((stage) => [stage.name, stage]))
+/** `grow` says how the plan goes on, when all its stages have ended well and it is not complete. */
+export async function advanceJob(tx: Tx, job: Job, grow: GrowPlan): Promise<Advance> {
   const ready: Doorbell[] = []
+  let current = job
+  for (;;) {
+    const { stages, missing, queued } = await settleStages(tx, current)
+    if (missing !== undefined) {
+      return { job: await failForMissingOutput(tx, current, missing), ready: [] }
+    }
+    ready.push(...queued)
+    if (stages.some(({ state }) => state !== 'succeeded')) return { job: current, ready }
+    if (current.plan.isComplete) return { job: await finishJob(tx, current), ready }
+    const plan = nextPlan(current, stages, grow)
+    if (plan instanceof CodedError) return { job: await failForPlan(tx, current, plan), ready: [] }
+    current = await growJob(tx, current, plan)
+  }
+}
+
+interface Settled {
+  readonly stages: readonly Stage[]
+  readonly queued: readonly Doorbell[]
+  /** A stage whose input a finished one did not give. */
+  readonly missing?: Stage
+}
+
+async function settleStages(tx: Tx, job: Job): Promise<Settled> {
+  const stages = new Map((await listStages(tx, job.id)).map((stage) => [stage.name, stage]))
+  const queued: Doorbell[] = []
   // Plans only look back, so one pass in their order settles everything that can be settled.
   for (const stage of stages.values()) {
     if (stage.state !== 'blocked') continue
     const inputs = resolveInputs(stage, stages)
     if (inputs === 'waiting') continue
-    if (inputs === 'missing') return { job: await failForMissingOutput(tx, job, stage), ready: [] }
+    if (inputs === 'missing') return { stages: [...stages.values()], queued, missing: stage }
     const moved = await queueStage(tx, stage, inputs)
     stages.set(stage.name, moved)
-    if (moved.state === 'queued') ready.push(doorbellOf(moved))
+    if (moved.state === 'queued') queued.push(doorbellOf(moved))
   }
-  const isDone = [...stages.values()].every(({ state }) => state === 'succeeded')
-  return { job: isDone ? await finishJob(tx, job) : job, ready }
+  return { stages: [...stages.values()], queued }
 }
 
 function resolveInputs(
@@ -86,6 +112,10 @@ async function failForMissingOutput(tx: Tx, job: Job, stage: Stage): Promise<Job
     `stage "${stage.name}" needs an output that a stage before it did not give`,
     { details: { stage: stage.name } },
   )
+  return endJob(tx, await startJob(tx, job), 'failed', { error: error.toJSON() })
+}
+
+async function failForPlan(tx: Tx, job: Job, error: CodedError): Promise<Job> {
   return endJob(tx, await startJob(tx, job), 'failed', { error: error.toJSON() })
 }
 

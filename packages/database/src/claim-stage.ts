@@ -1,10 +1,11 @@
 // The claim of one stage: a conditional change under row locks. Of several workers one gets the
 // fencing token, the others learn that there is nothing to do. (Which stage: claim-best-stage.ts.)
-import type { Device } from '@pare/recipe'
+import type { Device, GrowPlan } from '@pare/recipe'
 
 import { type Advance, advanceJob, startJob } from './advance-job.js'
 import { first, type Tx } from './db.js'
 import { endIfLate } from './deadlines.js'
+import { growsNever } from './grow-job.js'
 import { settleInspection } from './inspection.js'
 import type { Doorbell, ResolvedInput } from './plan.js'
 import { findStageResult } from './stage-results.js'
@@ -38,6 +39,8 @@ export interface ClaimRequest {
   readonly leaseMs: number
   /** What the worker offers. Default: a CPU. */
   readonly devices?: readonly Device[]
+  /** How plans go on whose last known stage the cache completes. */
+  readonly grow?: GrowPlan
 }
 
 export const CPU: readonly Device[] = ['cpu']
@@ -57,7 +60,10 @@ export async function claimStage(tx: Tx, request: ClaimRequest): Promise<ClaimOu
   const known = await findStageResult(tx, { projectId: stage.projectId, key: stage.key ?? '' })
   if (known !== null) {
     const done = await transitionStage(tx, stage, 'succeeded', { ...known, fromCache: true })
-    return { outcome: 'cached', ready: (await afterSuccess(tx, done, locked)).ready }
+    return {
+      outcome: 'cached',
+      ready: (await afterSuccess(tx, done, locked, request.grow ?? growsNever)).ready,
+    }
   }
   const job = locked.job === null ? null : await startJob(tx, locked.job)
   const running = await transitionStage(tx, stage, 'running', {
@@ -90,8 +96,9 @@ export async function afterSuccess(
   tx: Tx,
   done: Stage,
   { job }: LockedStage,
+  grow: GrowPlan,
 ): Promise<Pick<Advance, 'ready'>> {
-  if (job !== null) return advanceJob(tx, job)
+  if (job !== null) return advanceJob(tx, job, grow)
   await settleInspection(tx, done)
   return { ready: [] }
 }

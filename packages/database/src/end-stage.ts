@@ -1,11 +1,12 @@
 // How an attempt at a stage ends: completed, failed, handed back, canceled or lost. Each takes the
 // fencing token; an attempt that was overtaken commits nothing.
 import type { SerializedError } from '@pare/errors'
-import type { JsonObject } from '@pare/recipe'
+import type { GrowPlan, JsonObject } from '@pare/recipe'
 
 import { afterSuccess } from './claim-stage.js'
 import type { Tx } from './db.js'
 import { endJob } from './end-job.js'
+import { growsNever } from './grow-job.js'
 import { rejectInspected } from './inspection.js'
 import type { Job } from './jobs.js'
 import type { Doorbell, StageOutputs } from './plan.js'
@@ -33,7 +34,7 @@ export interface StageEnd {
 
 /**
  * Stores the result under the stage's key and moves the job on: the next stages are queued, or the
- * job succeeds with its artifacts. Throws `stage_token_stale` for an attempt that was overtaken.
+ * plan goes on as `grow` says, or the job succeeds with its artifacts. Throws `stage_token_stale` for an attempt that was overtaken.
  */
 export async function completeStage(
   tx: Tx,
@@ -45,6 +46,7 @@ export async function completeStage(
     readonly outputs: StageOutputs
     readonly metrics: JsonObject
   },
+  grow: GrowPlan = growsNever,
 ): Promise<StageEnd> {
   const locked = await lockCurrentStage(tx, claim)
   const { stage, job } = locked
@@ -62,7 +64,7 @@ export async function completeStage(
   if (job?.state === 'canceling') return cancelRunning(tx, locked, waiting)
   const done = await transitionStage(tx, stage, 'succeeded', { outputs, metrics })
   if (job !== null) await noteStageDone(tx, job, done)
-  const { ready } = await afterSuccess(tx, done, locked)
+  const { ready } = await afterSuccess(tx, done, locked, grow)
   return { stage: done, ready: [...ready, ...waiting] }
 }
 

@@ -76,7 +76,10 @@ async function publish(
   )
 }
 
-/** Finished stages count one each, the running one what it has done; over all stages. */
+/**
+ * Finished stages count one each, the running one what it has done; over all that are expected. It
+ * never falls, though a stage that is run again begins anew.
+ */
 async function fractionOf(
   tx: Tx,
   job: Job,
@@ -86,5 +89,7 @@ async function fractionOf(
   const stages = await listStages(tx, job.id)
   const others = stages.filter(({ id, state }) => id !== stage.id && state === 'succeeded').length
   const own = total > 0 ? Math.min(1, done / total) : 0
-  return Math.round(((others + own) / stages.length) * 1e4) / 1e4
+  const expected = Math.max(stages.length, job.plan.expectedStages)
+  const fraction = Math.round(((others + own) / expected) * 1e4) / 1e4
+  return Math.max(fraction, job.progress?.fraction ?? 0)
 }

@@ -59,8 +59,11 @@ export async function createTestProject(pool: Pool): Promise<TestProject> {
 export function testPlan(project: TestProject, seed = 0): JobPlan {
   const model = { blob: project.modelSha256 }
   return {
+    basis: {},
     engineVersion: 'test',
     seed,
+    isComplete: true,
+    expectedStages: 4,
     stages: [
       { name: 'prepare', kind: 'prepare', params: {}, inputs: [{ role: 'model', from: model }] },
       {

@@ -76,11 +76,14 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
 export async function judgePrimary(options: EvaluateOptions): Promise<PrimaryMetric> {
   const { target } = options
   const session: SessionOptions = { intraOpThreads: target.threads, device: target.device }
-  return withSessions(options, session, async (sessions) => {
-    const setting = describeSetting({ ...options, also: [] }, sessions, session)
-    const judgement = await judgeModels(setting, sessions, judgedBatchSize(setting))
-    return summarizeOutputs(setting, judgement).primary
-  })
+  return withSessions(options, session, (sessions) =>
+    primaryOf(describeSetting({ ...options, also: [] }, sessions, session), sessions),
+  )
+}
+
+export async function primaryOf(setting: Setting, sessions: Sessions): Promise<PrimaryMetric> {
+  const judgement = await judgeModels(setting, sessions, judgedBatchSize(setting))
+  return summarizeOutputs(setting, judgement).primary
 }
 
 function summarizeOutputs(
@@ -95,7 +98,7 @@ function summarizeOutputs(
 }
 
 /** Opens both models for `use` and closes them whatever happens. */
-async function withSessions<Result>(
+export async function withSessions<Result>(
   options: EvaluateOptions,
   session: SessionOptions,
   use: (sessions: Sessions) => Promise<Result>,

@@ -13,6 +13,7 @@ export {
   measureLayers,
   type MeasureLayersOptions,
 } from './layers/measure-layers.js'
+export { measure, type Measurement, type MeasureOptions } from './measure.js'
 export { type MemoryProbe, type MemoryUse, probeMemory } from './memory/memory-probe.js'
 export {
   compareTensors,

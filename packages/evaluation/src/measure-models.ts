@@ -55,23 +55,34 @@ export async function measureModels(
   sessions: Sessions,
   latency: LatencyComparison,
 ): Promise<MeasuredModels> {
-  const { options, models } = setting
+  const { options } = setting
   const feeds = await servedFeeds(setting)
   report(options, 2, 'memory and size')
-  const measure = async (which: 'original' | 'result'): Promise<ModelMeasurements> => {
-    const ownFeeds = feedsFor(sessions[which], feeds)
-    const shapeOf = await shapesOf(models[which], options.runtime, ownFeeds)
-    const { macs, nodes_not_counted } = countMacs(models[which], shapeOf, servedBatchSize(setting))
-    return {
-      size: await measureSize(options[which]),
-      ...modelFacts(models[which]),
-      macs,
-      macs_nodes_not_counted: nodes_not_counted,
-      latency: latency[which],
-      memory: await memoryOf(setting, which, sessions),
-    }
-  }
+  const measure = async (which: 'original' | 'result'): Promise<ModelMeasurements> => ({
+    ...(await costsOf(setting, which, feedsFor(sessions[which], feeds))),
+    latency: latency[which],
+    memory: await memoryOf(setting, which, sessions),
+  })
   return { original: await measure('original'), result: await measure('result') }
+}
+
+export type ModelCosts = Omit<ModelMeasurements, 'latency' | 'memory'>
+
+/** What can be said of a model without timing it. */
+export async function costsOf(
+  setting: Setting,
+  which: 'original' | 'result',
+  feeds: Feeds,
+): Promise<ModelCosts> {
+  const { options, models } = setting
+  const shapeOf = await shapesOf(models[which], options.runtime, feeds)
+  const { macs, nodes_not_counted } = countMacs(models[which], shapeOf, servedBatchSize(setting))
+  return {
+    size: await measureSize(options[which]),
+    ...modelFacts(models[which]),
+    macs,
+    macs_nodes_not_counted: nodes_not_counted,
+  }
 }
 
 /** Shapes in the model as it stands, hence without optimization. */

@@ -29,6 +29,8 @@ export {
   METRICS,
 } from './metric-table.js'
 export type {
+  FinishedStage,
+  GrowPlan,
   JobPlan,
   PlannedArtifact,
   PlannedInput,

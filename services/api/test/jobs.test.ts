@@ -49,8 +49,8 @@ describe('submitting a job', () => {
       report: null,
       stages: [
         { name: 'prepare', state: 'queued', from_cache: false },
-        { name: 'calibrate', state: 'blocked' },
-        { name: 'quantize_static', state: 'blocked' },
+        { name: '1-calibrate', state: 'blocked' },
+        { name: '1-quantize_static', state: 'blocked' },
         { name: 'evaluate', state: 'blocked' },
         { name: 'report', state: 'blocked' },
       ],
@@ -67,7 +67,7 @@ describe('submitting a job', () => {
     expect(response.status).toBe(200)
     expect(response.body).toMatchObject({
       valid: true,
-      stages: [{ name: 'prepare' }, { name: 'calibrate' }, {}, {}, { name: 'report' }],
+      stages: [{ name: 'prepare' }, { name: '1-calibrate' }, {}, {}, { name: 'report' }],
       artifacts: [{ kind: 'model' }, { kind: 'report' }, { kind: 'report' }],
     })
     const after = await api.client().get('/v1/jobs?limit=200')

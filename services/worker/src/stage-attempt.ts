@@ -3,6 +3,7 @@
 //   inputs from the store ─► engine process ─► outputs into the store ─► complete | fail
 //        │ heartbeat: extends the lease; learns that a cancel is wanted or that another has the stage
 //        └ stop(reason): what is going on ends, and the reason decides how the attempt ends
+import { growPlan } from '@pare/compression'
 import {
   checkStage,
   type ClaimedStage,
@@ -169,7 +170,7 @@ export class StageAttempt {
     if (result.failure !== undefined) {
       return this.#fail({ error: result.failure, outputs, metrics, retryable: false })
     }
-    return this.#commit((tx) => completeStage(tx, { ...this.#claim, outputs, metrics }))
+    return this.#commit((tx) => completeStage(tx, { ...this.#claim, outputs, metrics }, growPlan))
   }
 
   #endStopped(reason: EngineKillReason): Promise<AttemptEnd> {

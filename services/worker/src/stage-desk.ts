@@ -1,4 +1,5 @@
 // Answers the doorbell: claims the best stage there is, runs the attempt, rings for what it made ready.
+import { growPlan } from '@pare/compression'
 import { claimBestStage, type ClaimedStage } from '@pare/database'
 import { assertNever, coerceError } from '@pare/errors'
 import type { Logger } from '@pare/observability'
@@ -35,6 +36,7 @@ export class StageDesk {
         workerId: settings.workerId,
         leaseMs: settings.leaseMs,
         devices: [device],
+        grow: growPlan,
       })
       switch (outcome.outcome) {
         case 'claimed': {

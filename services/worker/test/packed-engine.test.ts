@@ -92,7 +92,7 @@ describe('the packed engine', () => {
       }
       results.set(name, await resultOf({ kind, params, files }))
     }
-    expect(results.get('calibrate')?.metrics).toMatchObject({ kind: 'histogram' })
+    expect(results.get('1-calibrate')?.metrics).toMatchObject({ kind: 'histogram' })
     expect(results.get('evaluate')?.metrics['memory']).toBeGreaterThan(0)
     expect(pathOf(results.get('report')!, 'page')).toContain(folder)
     // Engines give way to everything else on the machine.

@@ -189,7 +189,10 @@ export class WorkerBench {
         datasetIds: {},
         request: {},
         plan: {
+          basis: {},
           engineVersion: 'test',
+          isComplete: true,
+          expectedStages: stages.length,
           seed: 7,
           stages,
           artifacts: [{ stage: last, role: 'model', kind: 'model', name: 'model.onnx' }],

@@ -1,9 +1,9 @@
 import type { DatasetDescription } from '@pare/datasets'
 import { CodedError } from '@pare/errors'
-import type { JobRequest, RequestFault } from '@pare/recipe'
+import type { RequestFault } from '@pare/recipe'
 import { describe, expect, it } from 'vitest'
 
-import { chooseMetric, judgedOutputs, reportedMetric } from './choose-metric.js'
+import { type AskedMetrics, chooseMetric, judgedOutputs, reportedMetric } from './choose-metric.js'
 import type { ValueSummary } from './model-description.js'
 
 type Labels = DatasetDescription['labels']
@@ -21,7 +21,7 @@ interface Case {
   readonly labelType?: 'int64' | 'uint8' | 'float32'
 }
 
-function choose(evaluation: JobRequest['evaluation'], one: Case) {
+function choose(evaluation: AskedMetrics, one: Case) {
   const { shape, dataType = 'float32', labels, dims = [8], labelType = 'int64' } = one
   const label = { name: 'label', dataType: labelType, dims }
   return chooseMetric(evaluation, {
@@ -46,7 +46,7 @@ function choose(evaluation: JobRequest['evaluation'], one: Case) {
   })
 }
 
-function faultOf(evaluation: JobRequest['evaluation'], one: Case): RequestFault | undefined {
+function faultOf(evaluation: AskedMetrics, one: Case): RequestFault | undefined {
   try {
     choose(evaluation, one)
   } catch (error) {
@@ -99,7 +99,7 @@ describe('the metric that nobody asked for', () => {
 })
 
 describe('the metric asked for', () => {
-  it.each<[JobRequest['evaluation']['metric'], Case]>([
+  it.each<[AskedMetrics['metric'], Case]>([
     ['top5', { shape: ['n', 10], labels: perSample(9) }],
     ['accuracy', { shape: ['n', 10], labels: perSample(9) }],
     ['perplexity', TEXT],
@@ -114,7 +114,7 @@ describe('the metric asked for', () => {
     expect(choice).not.toHaveProperty('reason')
   })
 
-  it.each<[NonNullable<JobRequest['evaluation']['metric']>, Case, string, RegExp]>([
+  it.each<[NonNullable<AskedMetrics['metric']>, Case, string, RegExp]>([
     ['top1', { shape: ['n', 10], labels: null }, 'labels_missing', /use "fidelity"/],
     ['top1', TEXT, 'metric_unsuitable', /rank 3; use "accuracy" or /],
     [

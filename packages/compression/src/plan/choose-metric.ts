@@ -21,7 +21,10 @@ export interface Judgeable {
   readonly role: DatasetRole
 }
 
-export interface OutputChoice {
+/** What a request says of metrics. */
+export type AskedMetrics = Omit<JobRequest['evaluation'], 'each_step'>
+
+export type OutputChoice = {
   readonly metric: MetricName
   /** Absent: the first output of the model. */
   readonly output?: string
@@ -31,7 +34,7 @@ export interface OutputChoice {
   readonly reason?: string
 }
 
-export interface MetricChoice extends OutputChoice {
+export type MetricChoice = OutputChoice & {
   /** Outputs that are judged and reported beside the one that constraints look at. */
   readonly also: readonly (OutputChoice & { readonly output: string })[]
 }
@@ -42,10 +45,7 @@ export interface MetricChoice extends OutputChoice {
  * several `outputs` constraints look at the one that `output` names, else at the first.
  * @throws labels_missing, metric_unsuitable, dataset_labels_not_classes, dataset_labels_out_of_range
  */
-export function chooseMetric(
-  evaluation: JobRequest['evaluation'],
-  judgeable: Judgeable,
-): MetricChoice {
+export function chooseMetric(evaluation: AskedMetrics, judgeable: Judgeable): MetricChoice {
   const { outputs = [], ...single } = evaluation
   if (outputs.length > 0) refuseBoth(single, outputs)
   const asked = outputs.map((one, index) => ({

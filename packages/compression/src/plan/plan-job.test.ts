@@ -1,44 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
 
-import type { DatasetDescription } from '@pare/datasets'
 import { CodedError } from '@pare/errors'
 import { parseJobRequest, type RequestFault } from '@pare/recipe'
 import { describe, expect, it } from 'vitest'
 
-import type { KnownDataset, KnownModel } from './check-datasets.js'
-import { type PlanInputs, planJob } from './plan-job.js'
-
-const MODEL: KnownModel = {
-  sha256: 'm'.repeat(64),
-  description: {
-    inputs: [{ name: 'image', data_type: 'float32', shape: ['batch', 1, 28, 28] }],
-    outputs: [{ name: 'logits', data_type: 'float32', shape: ['batch', 10] }],
-    ir_version: 8,
-    opset_imports: [{ domain: '', version: 17 }],
-    producer: 'test',
-    parameters: 10,
-    nodes: 1,
-    op_types: { Conv: 1 },
-    size_bytes: 100,
-    trial_run: { ok: true, detail: '' },
-  },
-}
-
-function dataset(changes: Partial<DatasetDescription> = {}): KnownDataset {
-  return {
-    sha256: 'd'.repeat(64),
-    description: {
-      arrays: [
-        { name: 'image', dataType: 'float32', dims: [8, 1, 28, 28] },
-        { name: 'label', dataType: 'int64', dims: [8] },
-      ],
-      samples: 8,
-      labels: { kind: 'classes', name: 'label', min: 0, max: 9 },
-      checks: [],
-      ...changes,
-    },
-  }
-}
+import type { PlanInputs } from './plan-basis.js'
+import { planJob } from './plan-job.js'
+import { dataset, MODEL } from './testing.js'
 
 function plan(body: object, datasets: PlanInputs['datasets'], model = MODEL) {
   const request = parseJobRequest({
@@ -69,14 +37,20 @@ describe('planJob', () => {
       for (const { from } of stage.inputs) if ('stage' in from) expect(known).toContain(from.stage)
       known.add(stage.name)
     }
-    expect([...known]).toEqual(['prepare', 'calibrate', 'quantize_static', 'evaluate', 'report'])
+    expect([...known]).toEqual([
+      'prepare',
+      '1-calibrate',
+      '1-quantize_static',
+      'evaluate',
+      'report',
+    ])
   })
 
   it('keeps constraints out of the stages that do not depend on them, so that they are shared', () => {
     const strict = plan({ constraints: { max_drop: 0.001 } }, BOTH).stages
     const loose = plan({ constraints: { max_drop: 0.1 } }, BOTH).stages
     const shared = strict.filter((stage, i) => isDeepStrictEqual(stage, loose[i]))
-    expect(shared.map(({ name }) => name)).toEqual(['prepare', 'calibrate', 'evaluate'])
+    expect(shared.map(({ name }) => name)).toEqual(['prepare', '1-calibrate', 'evaluate'])
   })
 
   it('asks for the device of the target where a stage runs models, and for none elsewhere', () => {

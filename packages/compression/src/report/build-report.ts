@@ -1,31 +1,17 @@
 // Everything that the stages of a job found, put together. No figure is made here.
 import type { CalibrationStatistics, DataQuality } from '@pare/calibration'
 import type { EvaluationResult } from '@pare/evaluation'
-import type { Diagnostic } from '@pare/graph'
-import type { JsonObject } from '@pare/recipe'
 
 import { ENGINE_VERSION } from '../engine-version.js'
 import type { StageInput, StageParams } from '../stages/stage.js'
+import type { Decisions } from './decisions.js'
 import { layerRows } from './layer-rows.js'
 import { leftOut } from './left-out.js'
 import { rangeRows } from './range-rows.js'
-import {
-  type ConstraintCheck,
-  type Report,
-  REPORT_VERSION,
-  type SensitivityRow,
-  type TriedRow,
-} from './report.js'
+import { type ConstraintCheck, type Report, REPORT_VERSION } from './report.js'
 import { reproduce } from './reproduce.js'
+import { type StepResult, stepRows } from './step-rows.js'
 import { summarize } from './summarize.js'
-
-/** What `prepare` and the quantize stages write as `decisions`. */
-export interface Decisions {
-  readonly layers: readonly JsonObject[]
-  readonly diagnostics: readonly Diagnostic[]
-  readonly tried?: readonly TriedRow[]
-  readonly sensitivity?: readonly SensitivityRow[]
-}
 
 export interface ReportInput {
   readonly params: StageParams<'report'>
@@ -33,18 +19,25 @@ export interface ReportInput {
   readonly inputs: readonly StageInput[]
   readonly evaluation: EvaluationResult
   readonly preparation: Decisions
-  readonly decisions: Decisions
+  /** In their order, those of rounds that were given up too. */
+  readonly steps: readonly StepResult[]
   readonly statistics?: CalibrationStatistics
   readonly dataQuality?: DataQuality
 }
 
 export function buildReport(input: ReportInput): Report {
-  const { params, evaluation, preparation, decisions, statistics, dataQuality } = input
+  const { params, evaluation, preparation, statistics, dataQuality } = input
   const { op_types, ...measured } = evaluation
-  const { layers, tried = [], sensitivity = [] } = decisions
+  const kept = input.steps.filter((step) => step.kept)
+  const tried = kept.flatMap(({ decisions }) => decisions.tried ?? [])
+  const sensitivity = kept.flatMap(({ decisions }) => decisions.sensitivity ?? [])
   const constraints = checkConstraints(params, evaluation)
-  const rows = layerRows(layers, evaluation)
-  const said = [...preparation.diagnostics, ...decisions.diagnostics]
+  const rows = kept.flatMap(({ label, decisions }) =>
+    layerRows(label, decisions.layers, evaluation),
+  )
+  const said = [preparation, ...kept.map(({ decisions }) => decisions)].flatMap(
+    ({ diagnostics }) => diagnostics,
+  )
   return {
     version: REPORT_VERSION,
     summary: summarize(evaluation, constraints),
@@ -53,11 +46,19 @@ export function buildReport(input: ReportInput): Report {
     target: params.target,
     evaluation: measured,
     ...(params.metric_reason === undefined ? {} : { metric_reason: params.metric_reason }),
+    steps: stepRows(input.steps, evaluation),
     layers: rows,
     op_types,
     ...(tried.length === 0 ? {} : { tried }),
     ...(sensitivity.length === 0 ? {} : { sensitivity }),
-    ...(statistics === undefined ? {} : { ranges: rangeRows(statistics, layers) }),
+    ...(statistics === undefined
+      ? {}
+      : {
+          ranges: rangeRows(
+            statistics,
+            kept.flatMap(({ decisions }) => decisions.layers),
+          ),
+        }),
     ...(dataQuality === undefined ? {} : { data_quality: dataQuality }),
     diagnostics: [...said, ...leftOut(rows, said), ...(dataQuality?.diagnostics ?? [])],
     reproduce: reproduce({ ...input, environment: evaluation.environment }),

@@ -7,6 +7,7 @@ import { schemeOf } from './layer-scheme.js'
 import type { LayerRow, Range } from './report.js'
 
 export function layerRows(
+  step: string,
   layers: readonly JsonObject[],
   { layers: errors, profile }: Pick<EvaluationResult, 'layers' | 'profile'>,
 ): readonly LayerRow[] {
@@ -19,6 +20,7 @@ export function layerRows(
     const own = kernel?.node === names.node ? kernel : undefined
     return {
       ...layer,
+      step,
       ...{ node: names.node, opType: text(layer['opType']), output: text(layer['output']) },
       decision: text(layer['decision']),
       scheme: schemeOf(layer),

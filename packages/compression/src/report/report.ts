@@ -1,5 +1,5 @@
 import type { CoarseHistogram, DataQuality } from '@pare/calibration'
-import type { EvaluationResult, OpTypeRow } from '@pare/evaluation'
+import type { EvaluationResult, FileSize, OpTypeRow, PrimaryMetric } from '@pare/evaluation'
 import type { Diagnostic } from '@pare/graph'
 import type { LayerSensitivity, TriedCandidate } from '@pare/quantization'
 import type { JobRequest, JsonObject, Recipe } from '@pare/recipe'
@@ -17,7 +17,9 @@ export interface Report {
   readonly evaluation: Omit<EvaluationResult, 'op_types'>
   /** Why no metric judges by labels, where nobody asked for that. */
   readonly metric_reason?: string
-  /** One row per node that could have been changed: what was decided, and why. */
+  /** What the model was like behind each step that was taken. */
+  readonly steps: readonly StepRow[]
+  /** One row per step and node that it could have changed: what was decided, and why. */
   readonly layers: readonly LayerRow[]
   /** Size and time by type of operator, what costs most first. */
   readonly op_types: readonly OpTypeRow[]
@@ -74,8 +76,33 @@ export interface ConstraintCheck {
   readonly met: boolean
 }
 
-/** What a quantize stage says of a node, and what was measured of it. */
+/** A step, and the model behind it beside the original. */
+export interface StepRow {
+  /** `1-prune_weights`; of a round of a repeat `2/1-prune_weights`. */
+  readonly label: string
+  readonly type: string
+  readonly parameters: JsonObject
+  readonly round?: number
+  /** False of a round that broke the constraint: the result was not made from it. */
+  readonly kept: boolean
+  /** What was lost; null where nobody asked. */
+  readonly primary: PrimaryMetric | null
+  /** Null of a step inside a round, behind which nothing is measured. */
+  readonly size: (FileSize & { readonly ratio: number; readonly gzip_ratio: number }) | null
+  readonly sparsity: number | null
+  /** Multiply-accumulates of one sample. */
+  readonly macs: number | null
+  readonly latency: {
+    readonly p50_ms: number
+    readonly p95_ms: number
+    readonly speedup: number
+  } | null
+}
+
+/** What a step says of a node, and what was measured of it. */
 export interface LayerRow {
+  /** Label of the step. */
+  readonly step: string
   readonly node: string
   readonly opType: string
   /** The node's first output: it names the layer even where nodes have no names. */

@@ -109,14 +109,14 @@ async function run(built: Model, step: object = {}) {
   const json = async <Value>(stage: string, role: string) =>
     JSON.parse(await readFile(pathOf(results.get(stage)!, role), 'utf8')) as Value
   const decisions = await json<{ sensitivity: readonly LayerSensitivity[] }>(
-    'quantize_static',
+    '1-quantize_static',
     'decisions',
   )
   return {
     sensitivity: decisions.sensitivity,
-    result: decodeModel(await readFile(pathOf(results.get('quantize_static')!, 'model'))),
+    result: decodeModel(await readFile(pathOf(results.get('1-quantize_static')!, 'model'))),
     report: await json<Report>('report', 'report'),
-    statistics: await json<CalibrationStatistics>('calibrate', 'statistics'),
+    statistics: await json<CalibrationStatistics>('1-calibrate', 'statistics'),
   }
 }
 

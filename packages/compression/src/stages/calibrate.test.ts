@@ -111,7 +111,7 @@ describe('calibration in a job', () => {
     async (method) => {
       const results = await runJob(await uploads({ calibration: normals(70 * SIZE) }), { method })
       const { samples, kind } = await jsonOf<CalibrationStatistics>(
-        results.get('calibrate')!,
+        results.get('1-calibrate')!,
         'statistics',
       )
       expect(samples).toBe(70)
@@ -127,7 +127,7 @@ describe('calibration in a job', () => {
   it('stops when more samples change nothing, and the report says how many it used', async () => {
     const calibration = { method: 'percentile', samples: 320, stop_below_drift: 0.5 }
     const results = await runJob(await uploads({ calibration: normals(320 * SIZE) }), calibration)
-    expect(results.get('calibrate')!.metrics['samples']).toBe(128)
+    expect(results.get('1-calibrate')!.metrics['samples']).toBe(128)
     const { data_quality } = await jsonOf<Report>(results.get('report')!, 'report')
     expect(data_quality?.samples).toBe(128)
   })
@@ -136,16 +136,16 @@ describe('calibration in a job', () => {
     const calibration = normals(80 * SIZE)
     const alike = await uploads({ calibration, validation: normals(80 * SIZE) })
     const same = await runJob(alike, {}, 'calibrate')
-    const quality = await jsonOf<DataQuality>(same.get('calibrate')!, 'data_quality')
+    const quality = await jsonOf<DataQuality>(same.get('1-calibrate')!, 'data_quality')
     expect(quality.diagnostics).toEqual([])
     const other = await uploads({ calibration, validation: normals(80 * SIZE, 3) })
     const drifted = await runJob(other, {}, 'calibrate')
-    const { diagnostics } = await jsonOf<DataQuality>(drifted.get('calibrate')!, 'data_quality')
+    const { diagnostics } = await jsonOf<DataQuality>(drifted.get('1-calibrate')!, 'data_quality')
     expect(diagnostics.map(({ code, tensor }) => [code, tensor])).toContainEqual([
       'calibration_drift',
       'x',
     ])
-    expect(drifted.get('calibrate')!.metrics['data_diagnostics']).toBe(diagnostics.length)
+    expect(drifted.get('1-calibrate')!.metrics['data_diagnostics']).toBe(diagnostics.length)
   })
 
   it('reports infinite values and the NaN they become, with tensor and count, and goes on', async () => {
@@ -153,7 +153,7 @@ describe('calibration in a job', () => {
     calibration.set([-Infinity, Infinity], 17)
     const given = await uploads({ calibration })
     const results = await runJob(given, { method: 'mse' }, 'quantize_static')
-    const { diagnostics } = await jsonOf<DataQuality>(results.get('calibrate')!, 'data_quality')
+    const { diagnostics } = await jsonOf<DataQuality>(results.get('1-calibrate')!, 'data_quality')
     const found = diagnostics.filter(({ code }) => code === 'calibration_non_finite')
     expect(found[0]).toMatchObject({ tensor: 'x', count: 2, severity: 'warning' })
     expect(found.length).toBeGreaterThan(1)

@@ -169,7 +169,7 @@ describe('a model larger than one .onnx file may be', () => {
     const step = { type: 'quantize_weights', bits: 4 }
     const large = await runJob(step, LOW_LIMIT, 'report')
     const plain = await runJob(step, 2 ** 31, 'report')
-    const archive = pathOf(large.get('quantize_weights')!, 'model')
+    const archive = pathOf(large.get('1-quantize_weights')!, 'model')
     const [judged, expected] = [large, plain].map(evaluationOf)
     for (const key of ['primary', 'fidelity', 'layers'] as const) {
       expect(judged![key]).toEqual(expected![key])

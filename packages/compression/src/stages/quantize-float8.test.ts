@@ -42,7 +42,7 @@ it('quantize_static in float8 answers as the float model does', async () => {
   const blobs = { model: pathOf(model, 'canonical'), data: pathOf(calibration, 'canonical') }
   const upToModel = plan.stages.filter(({ kind }) => kind !== 'evaluate' && kind !== 'report')
   const results = await runner.runPlan({ ...plan, stages: upToModel }, blobs)
-  const stage = results.get('quantize_static')!
+  const stage = results.get('1-quantize_static')!
   expect(stage.metrics).toEqual({ layers_float8: 16, layers_float: 0 })
   const bytes = await readFile(pathOf(stage, 'model'))
   expect(bytes.length).toBeLessThan(0.3 * (await readFile(blobs.model)).length)

@@ -1,20 +1,29 @@
 import { type DataQuality, parseStatistics } from '@pare/calibration'
-import type { EvaluationResult } from '@pare/evaluation'
+import type { EvaluationResult, Measurement } from '@pare/evaluation'
 import type { JsonObject } from '@pare/recipe'
 
 import { errors } from '../errors.js'
-import { buildReport, type Decisions } from '../report/build-report.js'
+import { buildReport } from '../report/build-report.js'
+import type { Decisions } from '../report/decisions.js'
 import { renderReport } from '../report/html/render-report.js'
 import type { ConstraintCheck, Report } from '../report/report.js'
+import type { StepResult } from '../report/step-rows.js'
 import type { StageContext, StageFunction } from './stage.js'
-import { hasInput, inputOf, readJson, writeJson, writeOutput } from './stage-files.js'
+import {
+  hasInput,
+  inputOf,
+  inputsOf,
+  labelled,
+  readJson,
+  writeJson,
+  writeOutput,
+} from './stage-files.js'
 
 /**
  * Gathers what the other stages found and judges the constraints.
  *
- * Inputs `original`, `result`, `preparation`, `decisions`, `evaluation`, `data`, and where there are
- * any `statistics` and `data_quality`; params `recipe`, `constraints`, `target`, `metric`, `output`,
- * `outputs`, `metric_reason`, `datasets` (their hashes by role). Outputs `report`, and `page`, the same for people to read; fails
+ * Inputs `original`, `result`, `preparation`, `evaluation`, `data`, by step `decisions` and
+ * `measurements`, and where there are any `statistics` and `data_quality`; params as the catalogue's. Outputs `report`, and `page`, the same for people to read; fails
  * the job with `constraint_unmet`, keeping the result, when a constraint does not hold.
  */
 export const run: StageFunction<'report'> = async (context) => {
@@ -39,10 +48,25 @@ async function readReport(context: StageContext<'report'>): Promise<Report> {
     ...{ params, seed, inputs },
     evaluation: await readJson<EvaluationResult>(inputOf(context, 'evaluation')),
     preparation: await readJson<Decisions>(inputOf(context, 'preparation')),
-    decisions: await readJson<Decisions>(inputOf(context, 'decisions')),
+    steps: await readSteps(context),
     ...(statistics === undefined ? {} : { statistics }),
     ...(dataQuality === undefined ? {} : { dataQuality }),
   })
+}
+
+async function readSteps(context: StageContext<'report'>): Promise<readonly StepResult[]> {
+  const decisions = inputsOf(context, 'decisions')
+  const measurements = inputsOf(context, 'measurements')
+  return Promise.all(
+    context.params.steps.map(async (step) => {
+      const measured = measurements.get(step.label)
+      return {
+        ...step,
+        decisions: await readJson<Decisions>(labelled(decisions, step.label)),
+        ...(measured === undefined ? {} : { measurement: await readJson<Measurement>(measured) }),
+      }
+    }),
+  )
 }
 
 function writePage(context: StageContext<'report'>, document: Report) {

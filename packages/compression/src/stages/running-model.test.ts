@@ -130,7 +130,7 @@ async function jsonOf<Value>(results: ReadonlyMap<string, StageResult>, path: st
 }
 
 function resultOf(results: ReadonlyMap<string, StageResult>): Model {
-  return openModelFile(pathOf(results.get('quantize_static')!, 'model')).model
+  return openModelFile(pathOf(results.get('1-quantize_static')!, 'model')).model
 }
 
 async function samplesAtOnce(given: Given): Promise<number> {
@@ -139,7 +139,7 @@ async function samplesAtOnce(given: Given): Promise<number> {
 }
 
 async function kernelsOf(results: ReadonlyMap<string, StageResult>) {
-  const { layers } = await jsonOf<Decisions>(results, 'quantize_static/decisions')
+  const { layers } = await jsonOf<Decisions>(results, '1-quantize_static/decisions')
   return layers.map(({ kernel }) => kernel)
 }
 
@@ -155,7 +155,7 @@ describe('a model of one sample at a time', () => {
 
     const [ranges, expected] = await Promise.all(
       [batched, single].map(async (results) => {
-        const statistics = parseStatistics(await jsonOf(results, 'calibrate/statistics'))
+        const statistics = parseStatistics(await jsonOf(results, '1-calibrate/statistics'))
         expect(statistics.samples).toBe(SAMPLES)
         return rangesOf(statistics)
       }),
@@ -182,7 +182,7 @@ describe('a model of one sample at a time', () => {
     const given = { network: network(1), calibration: DATA, validation: DATA }
     const results = await runJob(given, { constraints: { max_drop: 0.5 }, last: 'report' })
     expect(await jsonOf(results, 'prepare/batch')).toEqual({ samples: 4 })
-    const { tried } = await jsonOf<Decisions>(results, 'quantize_static/decisions')
+    const { tried } = await jsonOf<Decisions>(results, '1-quantize_static/decisions')
     expect(tried.some(({ drop }) => typeof drop === 'number')).toBe(true)
     expect(results.get('report')!.failure).toBeUndefined()
   })
@@ -192,7 +192,7 @@ describe('a model of one sample at a time', () => {
     const results = await runJob({ network: network(1), validation }, { last: 'calibrate' })
     expect(await jsonOf(results, 'prepare/batch')).toEqual({ samples: 4 })
     expect(Math.max(...runs)).toBe(3)
-    expect(results.get('calibrate')!.metrics['samples']).toBe(SAMPLES)
+    expect(results.get('1-calibrate')!.metrics['samples']).toBe(SAMPLES)
   })
 
   it.each([

@@ -32,6 +32,15 @@ export function hasInput<Role extends string>(
   return context.inputs.some((input) => input.role === role)
 }
 
+/** @throws stage_input_missing */
+export function labelled(inputs: ReadonlyMap<string, StageInput>, label: string): StageInput {
+  const input = inputs.get(label)
+  if (input !== undefined) return input
+  throw errors.stage_input_missing(`the stage was started without its input of "${label}"`, {
+    details: { label, given: [...inputs.keys()] },
+  })
+}
+
 /** The inputs of a role of which there may be many, by their label, in the order of the plan. */
 export function inputsOf<Role extends string>(
   context: StageSetting<Role>,

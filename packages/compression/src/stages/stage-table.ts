@@ -8,6 +8,7 @@ import type {
   DatasetRole,
   JobRequest,
   MetricName,
+  PlainStep,
   Recipe,
   StepOf,
   StepType,
@@ -39,13 +40,22 @@ export type Judging = Judged & { readonly max_drop: number }
 /** A step's parameters as the stage of the same name takes them. */
 type OwnParams<Type extends StepType> = Omit<StepOf<Type>, 'type'>
 
+export type ReportedStep = {
+  readonly label: string
+  readonly step: PlainStep
+  /** Of a repeat. */
+  readonly round?: number
+  /** Whether the result was made from it. */
+  readonly kept: boolean
+}
+
 export const STAGE_TABLE = {
   calibrate: stage<{
     readonly kind: StatisticsKind
     readonly samples: number
     readonly stop_below_drift: number
   }>()({
-    inputs: { model: 'one', batch: 'one', calibration: 'one', validation: 'optional' },
+    inputs: { model: 'one', batch: 'optional', calibration: 'one', validation: 'optional' },
     outputs: ['statistics', 'data_quality'],
     usesDevice: true,
     module: () => import('./calibrate.js'),
@@ -74,6 +84,19 @@ export const STAGE_TABLE = {
     usesDevice: false,
     module: () => import('./inspect-model.js'),
   }),
+  measure: stage<
+    Judged & {
+      /** Whether to run the model over the data, for what was lost. */
+      readonly judges: boolean
+      /** Whether to measure how fast it is. */
+      readonly times: boolean
+    }
+  >()({
+    inputs: { original: 'one', result: 'one', data: 'one' },
+    outputs: ['measurement'],
+    usesDevice: true,
+    module: () => import('./measure.js'),
+  }),
   prepare: stage<{
     /** A float16 model stays one, for steps that store weights and do not compute in integers. */
     readonly keep_float16?: boolean
@@ -82,6 +105,12 @@ export const STAGE_TABLE = {
     outputs: ['model', 'shapes', 'batch', 'decisions'],
     usesDevice: false,
     module: () => import('./prepare.js'),
+  }),
+  prune_weights: stage<OwnParams<'prune_weights'>>()({
+    inputs: { model: 'one' },
+    outputs: ['model', 'decisions'],
+    usesDevice: false,
+    module: () => import('./prune-weights.js'),
   }),
   quantize_dynamic: stage<OwnParams<'quantize_dynamic'> & { readonly isa: TargetIsa }>()({
     inputs: { model: 'one' },
@@ -97,8 +126,8 @@ export const STAGE_TABLE = {
     }
   >()({
     inputs: {
-      ...{ model: 'one', shapes: 'one', batch: 'one', statistics: 'one', calibration: 'one' },
-      ...{ original: 'optional', data: 'optional' },
+      ...{ model: 'one', shapes: 'one', statistics: 'one', calibration: 'one' },
+      ...{ batch: 'optional', original: 'optional', data: 'optional' },
     },
     outputs: ['model', 'decisions'],
     usesDevice: true,
@@ -122,10 +151,13 @@ export const STAGE_TABLE = {
     readonly recipe: Recipe
     /** Hashes of the datasets. */
     readonly datasets: Readonly<Partial<Record<DatasetRole, string>>>
+    /** Every step that was taken, those of rounds that were given up too, in their order. */
+    readonly steps: readonly ReportedStep[]
   }>()({
     inputs: {
       ...{ original: 'one', result: 'one', preparation: 'one', evaluation: 'one', data: 'one' },
-      decisions: 'one',
+      // By the label of their step.
+      ...{ decisions: 'many', measurements: 'many' },
       ...{ statistics: 'optional', data_quality: 'optional' },
     },
     outputs: ['report', 'page'],

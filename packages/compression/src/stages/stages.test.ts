@@ -92,7 +92,7 @@ describe('the stages', () => {
     const { known, blobs } = await inspectExamples()
     const request = requestWith({ recipe: { steps: [{ type: 'quantize_dynamic' }] } })
     const results = await runPlan(planJob(request, known), blobs)
-    expect(results.get('quantize_dynamic')?.metrics['layers_integer']).toBeGreaterThan(0)
+    expect(results.get('1-quantize_dynamic')?.metrics['layers_integer']).toBeGreaterThan(0)
     expect(results.get('evaluate')?.metrics['drop']).toBeLessThan(0.02)
   })
 
@@ -124,7 +124,7 @@ describe('the stages', () => {
       }
       const plan = planJob(requestWith({ recipe: { steps: [step] } }), known)
       const results = await runPlan(plan, blobs)
-      const path = pathOf(results.get('quantize_static')!, 'decisions')
+      const path = pathOf(results.get('1-quantize_static')!, 'decisions')
       const { tried, sensitivity } = JSON.parse(await readFile(path, 'utf8')) as SearchDecisions
       expect(tried.map(({ name }) => name)).toEqual([
         'nearest',
@@ -157,7 +157,7 @@ describe('the stages', () => {
     const results = await runPlan(planJob(request, known), blobs)
     expect(results.get('report')!.failure).toBeUndefined()
     expect(results.get('report')!.metrics['drop']).toBeLessThanOrEqual(0.004)
-    const { layers_integer: integers } = results.get('quantize_static')!.metrics
+    const { layers_integer: integers } = results.get('1-quantize_static')!.metrics
     expect(integers).toBeGreaterThan(0)
   })
 
@@ -180,7 +180,7 @@ describe('the stages', () => {
     const { known, blobs } = await inspectExamples()
     const plan = planJob(requestWith({}), known)
     const [first, second] = [await runPlan(plan, blobs), await runPlan(plan, blobs)]
-    for (const name of ['prepare', 'calibrate', 'quantize_static']) {
+    for (const name of ['prepare', '1-calibrate', '1-quantize_static']) {
       for (const { role, path } of first.get(name)!.outputs) {
         const other = pathOf(second.get(name)!, role)
         expect((await readFile(path)).equals(await readFile(other)), `${name} ${role}`).toBe(true)

@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url'
 
 import { type InferenceRuntime, withSessionDefaults } from '@pare/inference'
 import { onnxRuntime } from '@pare/inference/onnxruntime'
-import type { JobPlan, JsonObject } from '@pare/recipe'
+import type { FinishedStage, JobPlan, JsonObject } from '@pare/recipe'
 
+import { growPlan } from '../plan/grow-plan.js'
 import { runStage } from './run-stage.js'
 import type { StageResult } from './stage.js'
 import type { StageKind } from './stage-table.js'
@@ -52,19 +53,34 @@ export class StageRunner {
     })
   }
 
-  /** Runs a plan: what each stage hands on is a path. `blobs` are the uploads, by sha256. */
+  /** Runs a plan to its end: what each stage hands on is a path. `blobs` are the uploads, by sha256. */
   async runPlan(
     plan: JobPlan<StageKind>,
     blobs: Readonly<Record<string, string>>,
   ): Promise<ReadonlyMap<string, StageResult>> {
     const results = new Map<string, StageResult>()
-    for (const stage of plan.stages) {
+    for (let grown = plan; ; grown = growPlan(grown, finishedOf(results))) {
+      await this.runStages(grown, blobs, results)
+      if (grown.isComplete) return results
+    }
+  }
+
+  private async runStages(
+    { stages }: JobPlan<StageKind>,
+    blobs: Readonly<Record<string, string>>,
+    results: Map<string, StageResult>,
+  ): Promise<void> {
+    for (const stage of stages) {
+      if (results.has(stage.name)) continue
       const paths = stage.inputs.map(({ role, from }) => {
         if ('blob' in from) return [role, blobs[from.blob]!] as const
         return [role, pathOf(results.get(from.stage)!, from.role)] as const
       })
       results.set(stage.name, await this.run(stage.kind, Object.fromEntries(paths), stage.params))
     }
-    return results
   }
+}
+
+function finishedOf(results: ReadonlyMap<string, StageResult>): readonly FinishedStage[] {
+  return [...results].map(([name, { metrics }]) => ({ name, metrics }))
 }

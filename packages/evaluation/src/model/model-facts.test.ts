@@ -34,6 +34,24 @@ describe('modelFacts', () => {
     expect(modelFacts(quantized)).toMatchObject({ parameters: 4, sparsity: 0.75 })
   })
 
+  it.each([
+    ['the middle', [], 0.25],
+    ['9', [0x09], 0.25],
+    ['7', [0x07], 0],
+  ])('counts the weights of MatMulNBits one by one, where %s is zero', (_, zero, zeros) => {
+    const codes = [0x98, 0x98, 0x66, 0x66, 0, 0, 0, 0]
+    const inputs = ['x', 'b', 's', ...zero.map(() => 'zp')]
+    const attributes = { K: 8, N: 1, bits: 4, block_size: 16 }
+    const product = model({ domains: { 'com.microsoft': 1 } })
+      .input('x', 'float32', ['n', 8])
+      .initializer('b', tensorFromInts('uint8', [1, 1, 8], codes))
+      .floats('s', [1], [1])
+    const whole =
+      zero.length === 0 ? product : product.initializer('zp', tensorFromInts('uint8', [1, 1], zero))
+    const built = whole.node('com.microsoft::MatMulNBits', inputs, ['y'], attributes).output('y')
+    expect(modelFacts(built.build())).toMatchObject({ parameters: 8, sparsity: zeros })
+  })
+
   it('counts constants of nodes, bodies of If, and domains', () => {
     const body = model().node('com.microsoft::Gelu', ['x'], ['g']).output('g').graph()
     const branching = model({ domains: { 'com.microsoft': 1 } })

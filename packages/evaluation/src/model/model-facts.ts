@@ -3,6 +3,8 @@ import { type Graph, indexGraph, type Model, type Node, walkGraphs, walkNodes } 
 import { macsOf, type ShapeOf } from '@pare/ops'
 import { elementCount, type Tensor, toNumbers } from '@pare/tensor'
 
+import { type PackedWeight, packedWeight } from './packed-weights.js'
+
 export interface ModelFacts {
   /**
    * Elements of all constants with at least one dimension: weights, biases, tables. Scales and zero
@@ -18,7 +20,13 @@ export interface ModelFacts {
 
 export function modelFacts(model: Model): ModelFacts {
   let [parameters, weights, zeros] = [0, 0, 0]
-  for (const { tensor, zeroPoint } of constants(model)) {
+  for (const { tensor, zeroPoint, packed } of constants(model)) {
+    if (packed !== undefined) {
+      parameters += packed.elements
+      weights += packed.elements
+      zeros += packed.zeros
+      continue
+    }
     if (tensor.dims.length > 0) parameters += elementCount(tensor.dims)
     if (tensor.dims.length < 2 || !isWeight(tensor)) continue
     weights += elementCount(tensor.dims)
@@ -37,6 +45,8 @@ interface Constant {
   readonly tensor: Tensor
   /** What stands for zero, where a DequantizeLinear node says so. */
   readonly zeroPoint?: ZeroPoint
+  /** What it holds, where that is several weights to a byte. */
+  readonly packed?: PackedWeight
 }
 
 interface ZeroPoint {
@@ -48,7 +58,10 @@ function* constants(model: Model): Generator<Constant> {
   for (const graph of walkGraphs(model.graph)) {
     const index = indexGraph(graph)
     const zeroPoints = new Map<string, ZeroPoint>()
+    const packedWeights = new Map<string, PackedWeight>()
     for (const node of graph.nodes) {
+      const packed = packedWeight(node, (name) => index.constant(name))
+      if (packed !== undefined) packedWeights.set(node.inputs[1]!, packed)
       const zeroPoint = node.opType === 'DequantizeLinear' && index.constant(node.inputs[2] ?? '')
       if (zeroPoint) zeroPoints.set(node.inputs[0]!, { tensor: zeroPoint, axis: axisOf(node) })
       const value = node.opType === 'Constant' && node.attributes.get('value')
@@ -57,18 +70,20 @@ function* constants(model: Model): Generator<Constant> {
     const quantizationParameters = findQuantizationParameters(graph)
     for (const [name, tensor] of graph.initializers) {
       if (quantizationParameters.has(name)) continue
-      const zeroPoint = zeroPoints.get(name)
-      yield zeroPoint === undefined ? { tensor } : { tensor, zeroPoint }
+      const [zeroPoint, packed] = [zeroPoints.get(name), packedWeights.get(name)]
+      if (packed !== undefined) yield { tensor, packed }
+      else yield zeroPoint === undefined ? { tensor } : { tensor, zeroPoint }
     }
   }
 }
 
-/** Scales and zero points of QuantizeLinear and DequantizeLinear nodes. */
+/** Scales and zero points of QuantizeLinear, DequantizeLinear and MatMulNBits nodes. */
 function findQuantizationParameters(graph: Graph): ReadonlySet<string> {
   return new Set(
-    graph.nodes
-      .filter(({ opType }) => opType === 'QuantizeLinear' || opType === 'DequantizeLinear')
-      .flatMap(({ inputs }) => inputs.slice(1)),
+    graph.nodes.flatMap(({ opType, inputs }) => {
+      if (opType === 'MatMulNBits') return inputs.slice(2, 5)
+      return opType === 'QuantizeLinear' || opType === 'DequantizeLinear' ? inputs.slice(1) : []
+    }),
   )
 }
 

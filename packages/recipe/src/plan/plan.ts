@@ -32,13 +32,33 @@ export interface PlannedArtifact {
   readonly name: string
 }
 
-/** What a job will do: stages in an order in which each follows its sources. */
+/**
+ * What a job will do: stages in an order in which each follows its sources. A plan grows: while it is
+ * not complete, the metrics of its stages decide what comes next, when all of them have ended well.
+ */
 export interface JobPlan<Kind extends string = string> {
+  /** What it was made from, for the planner alone: with the finished stages all that it looks at. */
+  readonly basis: JsonObject
   readonly stages: readonly PlannedStage<Kind>[]
+  readonly isComplete: boolean
+  /** How many stages there will be at most; it only falls while the plan grows. */
+  readonly expectedStages: number
   readonly artifacts: readonly PlannedArtifact[]
   readonly engineVersion: string
   readonly seed: number
 }
+
+/** A stage that has ended well. */
+export interface FinishedStage {
+  readonly name: string
+  readonly metrics: JsonObject
+}
+
+/**
+ * The plan with what follows from the finished stages; the stages before are the same. Pure.
+ * @throws plan_changed when the plan given is not the one that this planner would have made
+ */
+export type GrowPlan = (plan: JobPlan, finished: readonly FinishedStage[]) => JobPlan
 
 /** Progress of one stage, in its own unit. */
 export interface StageProgress {

@@ -61,6 +61,12 @@ const evaluation = {
     description:
       'Several outputs to judge, each with a metric of its own, instead of metric. Constraints look at the one that output names, else at the first; the others are reported.',
   },
+  each_step: {
+    type: 'boolean',
+    default: false,
+    description:
+      'Judge and time the model after every step of the recipe, not only at its end; sizes are always given.',
+  },
 } as const satisfies ParameterTable
 
 /** Metrics whose loss is of this kind. */

@@ -1,3 +1,4 @@
+import { growPlan } from '@pare/compression'
 import type { Job as JobView, JobPreview } from '@pare/contracts'
 import {
   type AcceptedJob,
@@ -24,7 +25,7 @@ export interface JobSubmission {
 export async function submitJob(tx: Tx, submission: JobSubmission): Promise<Outcome<JobView>> {
   const { projectId, body, parentJobId = null } = submission
   const { request, plan, clientJobId } = await planRequest(tx, projectId, body)
-  const accepted = await acceptJob(tx, {
+  const job = {
     projectId,
     modelId: request.model,
     datasetIds: request.datasets,
@@ -36,8 +37,8 @@ export async function submitJob(tx: Tx, submission: JobSubmission): Promise<Outc
     maxRunSeconds: request.limits.max_run_seconds,
     clientJobId,
     parentJobId,
-  })
-  return acceptedOutcome(tx, accepted)
+  }
+  return acceptedOutcome(tx, await acceptJob(tx, job, growPlan))
 }
 
 export async function acceptedOutcome(

@@ -13,11 +13,13 @@ import { ranges } from './sections/ranges.js'
 import { reproduce } from './sections/reproduce.js'
 import type { Section } from './sections/section.js'
 import { sensitivity } from './sections/sensitivity.js'
+import { steps } from './sections/steps.js'
 import { tried } from './sections/tried.js'
 import { STYLE } from './style.js'
 
 const SECTIONS: readonly Section[] = [
   figures,
+  steps,
   accuracy,
   tried,
   sensitivity,

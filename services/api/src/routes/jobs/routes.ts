@@ -1,3 +1,4 @@
+import { growPlan } from '@pare/compression'
 import type { Job as JobView } from '@pare/contracts'
 import { cancelJob, listJobs, retryJob } from '@pare/database'
 import type { FastifyRequest, FastifySchemaCompiler } from 'fastify'
@@ -72,7 +73,7 @@ export const jobRoutes: RoutePlugin = (app, { deps }, done) => {
   app.post('/jobs/:id/retry', { schema: retryJobSchema }, (request, reply) => {
     const { projectId } = ownerOf(request)
     return runMutation(deps, { request, reply }, async (tx) =>
-      acceptedOutcome(tx, await retryJob(tx, { projectId, jobId: request.params.id })),
+      acceptedOutcome(tx, await retryJob(tx, { projectId, jobId: request.params.id }, growPlan)),
     )
   })
 

@@ -11,12 +11,13 @@ export const layers: Section = {
   render: ({ layers: rows, evaluation }) => {
     if (rows.length === 0) return null
     const sqnr = new Map(evaluation.layers.map((error) => [error.tensor, error.identical]))
+    const several = new Set(rows.map(({ step }) => step)).size > 1
     const greatest = Math.max(...rows.map((row) => row.share_of_time ?? 0), 1e-9)
     return html`<p>${counts(rows)}</p>
       ${table(
         COLUMNS,
         rows.map((row) => ({
-          cells: cellsOf(row, { greatest, same: sqnr.get(row.output) === true }),
+          cells: cellsOf(row, { greatest, several, same: sqnr.get(row.output) === true }),
         })),
       )}
       <p class="note">
@@ -46,12 +47,18 @@ function counts(rows: readonly LayerRow[]): string {
   return `${plural(rows.length, 'layer')}: ${list.join(', ')}.`
 }
 
-function cellsOf(
-  row: LayerRow,
-  { greatest, same }: { readonly greatest: number; readonly same: boolean },
-): readonly Content[] {
+interface RowSetting {
+  /** Greatest share of time of all rows. */
+  readonly greatest: number
+  /** Whether the layer's output is exactly the original's. */
+  readonly same: boolean
+  /** Whether rows are of more than one step. */
+  readonly several: boolean
+}
+
+function cellsOf(row: LayerRow, { greatest, same, several }: RowSetting): readonly Content[] {
   return [
-    html`${code(row.node)}<span class="why">${row.opType}</span>`,
+    html`${code(row.node)}<span class="why">${row.opType}${several ? `, ${row.step}` : ''}</span>`,
     decisionCell(row),
     row.scheme,
     rangeCell(row.range),
