@@ -2,13 +2,12 @@
 import {
   type Graph,
   indexGraph,
-  intAttribute,
   type Node,
   nodeLabel,
   type StaticGraphIndex,
   subgraphsOf,
 } from '@pare/graph'
-import { layerWeight, opFacts } from '@pare/ops'
+import { readLayer } from '@pare/ops'
 import { type WhyNot, whyNot } from '@pare/recipe'
 import type { Tensor } from '@pare/tensor'
 
@@ -157,29 +156,27 @@ function isOwn(index: StaticGraphIndex, value: string): boolean {
 
 /** Undefined for a product of two activations; a reason for a layer whose weight is computed. */
 function weightUses(node: Node, constant: ConstantOf): readonly Use[] | WhyNot | undefined {
-  const { weightInput = 1, family } = opFacts(node) ?? {}
-  const use = (input: number) => useOf(node, input, constant)
-  if (node.opType === 'MatMul') {
-    const found = use(1) ?? use(0)
-    return found && [found]
+  const layer = readLayer(node, { constant })
+  if (layer === undefined) return undefined
+  if ('reason' in layer) return leftUse(node, constant) ?? whyNot(layer.reason, layer.message)
+  const weights = [layer.weight, ...layer.furtherWeights]
+  if (layer.kind === 'recurrent' && weights.length < 2) {
+    return whyNot('weight_not_constant', 'its weight is computed, not an initializer')
   }
-  const inputs = family === 'recurrent' ? [weightInput, weightInput + 1] : [weightInput]
-  const uses = inputs.map(use).filter((found) => found !== undefined)
-  return uses.length === inputs.length
-    ? uses
-    : whyNot('weight_not_constant', 'its weight is computed, not an initializer')
+  const { inputAxis: axis, groups, perGroup } = layer
+  return weights.map(({ name, tensor }) => {
+    const inputs = (tensor.dims[axis] ?? 1) / (perGroup === 'output' ? groups : 1)
+    const run = Math.max(1, Math.floor(inputs))
+    return { node, name, tensor, summed: { dims: tensor.dims, axis, run } }
+  })
 }
 
-function useOf(node: Node, input: number, constant: ConstantOf): Use | undefined {
-  const name = node.inputs[input] ?? ''
-  const tensor = constant(name)
+/** A MatMul sums over the last axis of a constant on its left. */
+function leftUse(node: Node, constant: ConstantOf): readonly Use[] | undefined {
+  const name = node.inputs[0] ?? ''
+  const tensor = node.opType === 'MatMul' ? constant(name) : undefined
   if (tensor === undefined) return undefined
   const { dims } = tensor
-  const isLeft = node.opType === 'MatMul' && input === 0
-  const axis = isLeft
-    ? Math.max(dims.length - 1, 0)
-    : (layerWeight(node, dims.length)?.inChannelAxis ?? 0)
-  const groups = node.opType === 'ConvTranspose' ? intAttribute(node, 'group', 1) : 1
-  const run = Math.max(1, Math.floor((dims[axis] ?? 1) / groups))
-  return { node, name, tensor, summed: { dims, axis, run } }
+  const axis = Math.max(dims.length - 1, 0)
+  return [{ node, name, tensor, summed: { dims, axis, run: Math.max(1, dims[axis] ?? 1) } }]
 }
