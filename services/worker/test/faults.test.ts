@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 
 import { cancelJob, claimStage, completeStage, withTransaction } from '@pare/database'
 import { createTestDatabase, type TestDatabase } from '@pare/database/testing'
+import type { PlannedStage } from '@pare/recipe'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
 import { availableSurroundings, isAlive, oneStage, until, WorkerBench } from './worker-bench.js'
@@ -209,6 +210,35 @@ describe.each(availableSurroundings)('a worker in trouble, with %s', (surroundin
     expect((await bench.ended(test)).state).toBe('succeeded')
     const next = await bench.submit(oneStage('write', { n: 2 }), { ring: false })
     expect((await bench.ended(next)).state).toBe('succeeded')
+  })
+
+  it('finishes a backlog job by job, and counts for each only the time in which it ran', async () => {
+    const stages = (n: number): PlannedStage[] =>
+      ['a', 'b'].map((name) => ({
+        ...{ name, kind: 'prepare', inputs: [] },
+        params: { n, name, action: 'pause', ms: 300 },
+        ...(name === 'a'
+          ? {}
+          : { inputs: [{ role: 'model', from: { stage: 'a', role: 'model' } }] }),
+      }))
+    const tests = []
+    for (let n = 0; n < 3; n++) {
+      tests.push(await bench.submit(stages(n), { change: { maxRunSeconds: 60 } }))
+    }
+    await bench.startWorker({ concurrency: 1 })
+    const jobs = []
+    for (const test of tests) jobs.push(await bench.ended(test))
+    expect(jobs.map(({ state }) => state)).toEqual(Array(3).fill('succeeded'))
+    // Each began when the one before it had ended, and none waited while its clock ran.
+    for (const [n, job] of jobs.entries()) {
+      const before = jobs[n - 1]
+      if (before === undefined) continue
+      expect(job.startedAt!.getTime()).toBeGreaterThanOrEqual(before.finishedAt!.getTime())
+    }
+    const first = jobs[0]!.startedAt!.getTime()
+    const last = jobs.at(-1)!.finishedAt!.getTime()
+    const ran = jobs.reduce((sum, { runSeconds }) => sum + (runSeconds ?? NaN), 0)
+    expect(ran * 1000).toBeLessThanOrEqual(last - first)
   })
 
   it('gives a stage that somebody claimed and forgot to somebody else', async () => {

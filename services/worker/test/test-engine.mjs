@@ -45,6 +45,10 @@ const actions = {
     }
     return actions.write(context)
   },
+  async pause(context) {
+    await new Promise((resolve) => setTimeout(resolve, context.params.ms))
+    return actions.write(context)
+  },
   async crash() {
     process.kill(process.pid, 'SIGSEGV')
     await new Promise(() => {})
