@@ -109,7 +109,7 @@ function ruleOf(node: Node, column: 'carries' | 'scales'): ChannelRule | undefin
 function notInColumn(node: Node, { column }: ChannelGraphOptions): Pinned {
   const reads = `${node.opType} ${nodeLabel(node)} reads the value`
   return column === 'carries'
-    ? { code: 'operator_unknown', message: `${reads}, and how channels pass it is unknown` }
+    ? { code: 'unknown_operator', message: `${reads}, and how channels pass it is unknown` }
     : { code: 'not_homogeneous', message: `${reads}, and no factor passes through it` }
 }
 

@@ -1,10 +1,10 @@
 // Which channels must be scaled alike. Every channel of every value gets an id; nodes that tie
 // channels together (Add, Relu, Concat, …) unite ids, and what no factor can pass pins them to 1.
+import type { Reason } from '@pare/recipe'
 
 /** Why channels keep their scale. */
 export interface Pinned {
-  /** Stable snake_case reason. */
-  readonly code: string
+  readonly code: Reason
   readonly message: string
 }
 

@@ -1,6 +1,7 @@
 // Channels through Concat.
 import { intAttribute, type Node } from '@pare/graph'
 
+import type { Pinned } from '../channel-ids.js'
 import type { ChannelRule, RuleContext } from '../channel-rule.js'
 import { areAlike, channelValue, type PlacedChannels, placedChannels } from '../channel-value.js'
 
@@ -9,7 +10,7 @@ export const concat: ChannelRule = (node, context) => {
   const values = node.inputs.map((input) => context.of(input))
   const axes = new Set(values.flatMap((value) => [...(value?.axes.keys() ?? [])]))
   const joined: PlacedChannels[] = []
-  const problem = {
+  const problem: Pinned = {
     code: 'operand_not_scalable',
     message: 'Concat combines the value with one that cannot be scaled alike',
   }

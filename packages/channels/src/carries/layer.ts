@@ -1,6 +1,7 @@
 // Channels through layers: those that a layer writes are its own, but for groups.
 import type { Node } from '@pare/graph'
 
+import type { Pinned } from '../channel-ids.js'
 import { type OwnLayer, ownLayer } from '../channel-layers.js'
 import type { ChannelRule, RuleContext } from '../channel-rule.js'
 import { layoutUnknown } from '../channel-rule.js'
@@ -64,7 +65,7 @@ function tieGroups(
     )
     return
   }
-  const reason = {
+  const reason: Pinned = {
     code: 'channels_in_groups',
     message: `a ${node.opType} takes them in groups of equal size`,
   }

@@ -1,6 +1,7 @@
 // Channels through normalizations: constants with one value per channel lose theirs with it.
 import { intAttribute, type Node } from '@pare/graph'
 
+import type { Pinned } from '../channel-ids.js'
 import type { ChannelRule, RuleContext } from '../channel-rule.js'
 import { placedChannels } from '../channel-value.js'
 
@@ -25,7 +26,7 @@ export function carriesNorm(axisOf: NormAxis): ChannelRule {
     const value = context.of(input)
     if (value === undefined) return undefined
     const axis = axisOf(node, context)
-    const problem = {
+    const problem: Pinned = {
       code: 'layout_unknown',
       message: `${node.opType} has no constant per channel`,
     }
