@@ -11,6 +11,7 @@ import { notApplicable } from './not-applicable.js'
 import { hasIntegerKernels, type QuantizeStaticOptions, resolveStaticOptions } from './options.js'
 import type { ForcedFloat, QuantizedGraph } from './quantize-graph.js'
 import { type ReadyModel, readyModel } from './ready-model.js'
+import { storeTables } from './store-tables.js'
 
 export type { ForcedFloat } from './quantize-graph.js'
 
@@ -47,15 +48,18 @@ export function quantizeExcept(
   const { options } = ready
   const { quantized, countsCost } = quantizeWhatPays(ready, statistics, choice.forced)
   if (!hasIntegers(quantized)) throw nothingQuantized(quantized, statistics)
-  const { layers, diagnostics, model: qdq } = quantized
+  const tables = storeTables(quantized.model, { options, forced: choice.forced })
+  const qdq = tables.model
+  const layers = [...quantized.layers, ...tables.layers]
   return {
     model: options.format === 'QOperator' ? toQOperatorEverywhere(qdq) : qdq,
     qdq,
     layers,
     diagnostics: [
       ...ready.diagnostics,
-      ...speedDiagnostics(options, layers, countsCost || !hasIntegerKernels(options)),
-      ...diagnostics,
+      ...speedDiagnostics(options, quantized.layers, countsCost || !hasIntegerKernels(options)),
+      ...quantized.diagnostics,
+      ...tables.diagnostics,
     ],
   }
 }
