@@ -6,9 +6,10 @@ import type { Model } from '@pare/graph'
 import { compareStatistics, driftOf } from './compare-statistics.js'
 import type { Compute } from './compute.js'
 import { errors } from './errors.js'
+import type { TensorsOf } from './probes/point-statistics.js'
 import type { Probe } from './probes/probe.js'
 import { runProbes } from './probes/run-probes.js'
-import { statisticsProbe, type TensorsOf } from './probes/statistics-probe.js'
+import { statisticsProbe } from './probes/statistics-probe.js'
 import {
   type CalibrationStatistics,
   STATISTICS_VERSION,

@@ -2,8 +2,8 @@
 import type { ReducingObserver } from '../observer.js'
 import type { StatisticsKind, TensorStatistics } from '../statistics.js'
 import { addReductions, expose } from './instrument.js'
+import type { States, TensorsOf } from './point-statistics.js'
 import type { AttachedProbe, Probe, ProbedBatch, ProbeGraph } from './probe.js'
-import type { States, TensorsOf } from './statistics-probe.js'
 
 export function reductionProbe<Kind extends StatisticsKind>(
   points: readonly string[],

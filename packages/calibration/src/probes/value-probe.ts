@@ -12,9 +12,9 @@ import { minMaxObserver } from '../min-max-observer.js'
 import type { CountingObserver } from '../observer.js'
 import type { MinMaxState, StatisticsKind } from '../statistics.js'
 import { COUNTED_VALUES, phaseOf, strideOf } from '../stride.js'
+import type { States, TensorsOf } from './point-statistics.js'
 import type { AttachedProbe, Probe, ProbedBatch, ProbeGraph } from './probe.js'
 import { attachShares, type Share, type SharedTensor, type ShareSource } from './share-source.js'
-import type { States, TensorsOf } from './statistics-probe.js'
 
 /** Default of `maxBytes`: activations of one batch that are outside onnxruntime at a time. */
 const MAX_BYTES = 128 * 2 ** 20

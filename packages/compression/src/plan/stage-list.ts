@@ -8,7 +8,8 @@ import {
   toJsonObject,
 } from '@pare/recipe'
 
-import type { InputRule, OutputRole, StageParams } from '../stages/stage.js'
+import type { OutputRole, StageParams } from '../stages/stage.js'
+import type { InputRule } from '../stages/stage-spec.js'
 import { STAGE_TABLE, type StageKind } from '../stages/stage-table.js'
 
 type Rules<Kind extends StageKind> = (typeof STAGE_TABLE)[Kind]['inputs']

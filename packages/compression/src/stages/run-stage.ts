@@ -3,8 +3,10 @@
 import type { JsonObject } from '@pare/recipe'
 
 import { errors } from '../errors.js'
-import type { InputRule, StageContext, StageInput, StageResult, StageSetting } from './stage.js'
-import { STAGE_KINDS, STAGE_MODULES, STAGE_TABLE, type StageKind } from './stage-table.js'
+import type { StageContext, StageInput, StageResult, StageSetting } from './stage.js'
+import { STAGE_MODULES } from './stage-modules.js'
+import type { InputRule } from './stage-spec.js'
+import { STAGE_KINDS, STAGE_TABLE, type StageKind } from './stage-table.js'
 
 /** What a stage is to do, as it comes through a queue: the form of the parameters is not known. */
 export interface StageOrder extends StageSetting {

@@ -15,7 +15,7 @@ import type {
   TargetIsa,
 } from '@pare/recipe'
 
-import type { RunsStage, StageSpec } from './stage.js'
+import type { StageSpec } from './stage-spec.js'
 
 /** How a job judges: alike in every stage that does, so that all come to the same figure. */
 export type Judged = {
@@ -179,8 +179,3 @@ export const STAGE_KINDS = Object.keys(STAGE_TABLE) as readonly StageKind[]
 export function isStageKind(kind: string): kind is StageKind {
   return Object.hasOwn(STAGE_TABLE, kind)
 }
-
-/** The same rows, each with its module: that every module's function fits its row is checked here. */
-export const STAGE_MODULES: {
-  readonly [Kind in StageKind]: { readonly module: () => Promise<RunsStage<Kind>> }
-} = STAGE_TABLE
