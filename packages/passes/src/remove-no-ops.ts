@@ -1,7 +1,6 @@
 // Removes nodes that hand their input on unchanged. Rules:
-// 1. Identity; Dropout outside training mode, when its mask is not read.
-// 2. Cast to the type its input is known to have; Transpose in the order the axes already have;
-//    Pad by nothing; Concat, Sum, Mean, Max and Min of a single input.
+// 1. no-op-table.ts says when a node of an operator does.
+// 2. A Dropout in training mode, or whose mask is read, stays, and says so.
 // 3. A node between a graph input (or initializer) and a graph output stays: both keep their names.
 // 4. So does a node that shows one value under two output names.
 import {

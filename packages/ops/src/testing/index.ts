@@ -20,6 +20,7 @@ import { sequenceCases } from './cases/sequence.js'
 import { buildCase, type OpCase, type OpCaseSpec } from './op-case.js'
 
 export type { OpCase, OpCaseSpec } from './op-case.js'
+export { quantizedCase, type QuantizedCaseOptions } from './quantized-case.js'
 
 /** An operator without a case does not compile. */
 const onnxCases = {

@@ -2,7 +2,7 @@ import { attr } from '@pare/graph'
 
 import type { OpTable } from '../../op-types/op-tables.js'
 import type { OpCaseSpec } from '../op-case.js'
-import { constant, float, floats, int, ints, x } from '../samples.js'
+import { constant, counts, float, floats, int, ints, w, x } from '../samples.js'
 
 const image = x(2, 4, 4, 4)
 const indices = constant('int64', [2, 1], [1, 0])
@@ -23,6 +23,7 @@ export const layoutCases = {
   Gather: [
     { inputs: [image, ints(1)], attributes: { axis: 1 } },
     { title: 'one index', inputs: [image, int(-1)] },
+    { title: 'a table', inputs: [w(256, 16), counts('int64', [2, 8], 256)] },
   ],
   GatherElements: [{ inputs: [x(2, 4), indices] }],
   GatherND: [{ inputs: [image, indices] }],
@@ -122,7 +123,10 @@ export const layoutCases = {
     { title: 'axes as an attribute', opset: 7, inputs: [x(2, 1, 3, 1)], attributes: { axes: [1] } },
     { title: 'every axis of size 1', opset: 7, inputs: [x(2, 1, 3, 1)] },
   ],
-  Tile: [{ inputs: [image, ints(1, 1, 2, 1)] }],
+  Tile: [
+    { inputs: [image, ints(1, 1, 2, 1)] },
+    { title: 'nothing', inputs: [image, ints(1, 1, 1, 1)] },
+  ],
   Transpose: [
     { inputs: [image], attributes: { perm: [0, 2, 3, 1] } },
     { title: 'reversed', inputs: [image] },
