@@ -1,14 +1,15 @@
 // The rows of the layer table: what the quantize stage decided, joined with what was measured.
 import type { EvaluationResult, KernelProfile, ModelProfile } from '@pare/evaluation'
 import { firstOf } from '@pare/graph'
-import { isRecord, type JsonObject } from '@pare/recipe'
+import { isRecord } from '@pare/recipe'
 
+import type { DecidedLayer } from './decisions.js'
 import { schemeOf } from './layer-scheme.js'
 import type { LayerRow, Range } from './report.js'
 
 export function layerRows(
   step: string,
-  layers: readonly JsonObject[],
+  layers: readonly DecidedLayer[],
   { layers: errors, profile }: Pick<EvaluationResult, 'layers' | 'profile'>,
 ): readonly LayerRow[] {
   const sqnr = new Map(errors.map((error) => [error.tensor, error.sqnr_db]))
@@ -21,8 +22,6 @@ export function layerRows(
     return {
       ...layer,
       step,
-      ...{ node: names.node, opType: text(layer['opType']), output: text(layer['output']) },
-      decision: text(layer['decision']),
       scheme: schemeOf(layer),
       range: rangeOf(layer),
       sqnr_db: firstOf(valuesOf(names, own), (value) => sqnr.get(value) ?? undefined) ?? null,
@@ -40,11 +39,10 @@ interface LayerNames {
   readonly outputs: readonly string[]
 }
 
-function namesOf(layer: JsonObject): LayerNames {
-  const written = layer['outputValue']
-  const outputs = [layer['output'], isRecord(written) ? written['name'] : undefined]
+function namesOf({ node, output, outputValue: written }: DecidedLayer): LayerNames {
+  const outputs = [output, isRecord(written) ? written['name'] : undefined]
   return {
-    node: text(layer['node']),
+    node,
     outputs: outputs.filter((name): name is string => typeof name === 'string' && name !== ''),
   }
 }
@@ -73,14 +71,16 @@ function ownTime(kernel: KernelProfile | undefined, { node }: LayerNames): numbe
 }
 
 /** What the read-back found is about this layer for certain. */
-function kernelName(layer: JsonObject, kernel: KernelProfile | undefined): string | null {
-  const readBack = layer['kernel']
+function kernelName(
+  { kernel: readBack }: DecidedLayer,
+  kernel: KernelProfile | undefined,
+): string | null {
   return typeof readBack === 'string' ? readBack : (kernel?.kernel ?? null)
 }
 
-function rangeOf(layer: JsonObject): LayerRow['range'] {
-  const input = rangeIn(layer['input'])
-  const output = rangeIn(layer['outputValue'])
+function rangeOf(layer: DecidedLayer): LayerRow['range'] {
+  const input = rangeIn(layer.input)
+  const output = rangeIn(layer.outputValue)
   return input === null && output === null ? null : { input, output }
 }
 
@@ -91,12 +91,8 @@ function rangeIn(value: unknown): Range | null {
   return typeof min === 'number' && typeof max === 'number' ? { min, max } : null
 }
 
-function saturationRisk({ weight }: JsonObject): LayerRow['saturation_risk'] {
+function saturationRisk({ weight }: DecidedLayer): LayerRow['saturation_risk'] {
   if (!isRecord(weight)) return null
   const { saturationRisk: channels, channels: of } = weight
   return typeof channels === 'number' && typeof of === 'number' ? { channels, of } : null
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : ''
 }

@@ -1,8 +1,12 @@
-import { isRecord, type JsonObject } from '@pare/recipe'
 // In words: what the numbers of a layer are written in. Steps describe their layers each in their own
 // way; what is not known is left out.
+import { isRecord } from '@pare/recipe'
 
-export function schemeOf(layer: JsonObject): string {
+import type { DecidedLayer } from './decisions.js'
+
+type Described = Pick<DecidedLayer, 'decision' | 'input' | 'outputValue' | 'weight' | 'computedIn'>
+
+export function schemeOf(layer: Described): string {
   const { decision, weight } = layer
   if (decision === 'float' || decision === 'float32') return 'float32'
   if (decision !== 'integer' && decision !== 'quantized') return narrowScheme(layer)
@@ -16,14 +20,13 @@ export function schemeOf(layer: JsonObject): string {
   return all.length === 0 ? 'integers' : all.join(', ')
 }
 
-function narrowScheme({ decision, computedIn }: JsonObject): string {
-  const stored = typeof decision === 'string' ? decision : 'unknown'
-  return typeof computedIn === 'string' && computedIn !== stored
-    ? `${stored}, computed in ${computedIn}`
-    : stored
+function narrowScheme({ decision, computedIn }: Described): string {
+  return typeof computedIn === 'string' && computedIn !== decision
+    ? `${decision}, computed in ${computedIn}`
+    : decision
 }
 
-function activationType({ input, outputValue, weight }: JsonObject): string | undefined {
+function activationType({ input, outputValue, weight }: Described): string | undefined {
   const value = isRecord(input) ? input : isRecord(outputValue) ? outputValue : undefined
   const type = value?.['type']
   if (typeof type === 'string') return `${type} activations`

@@ -1,4 +1,5 @@
 import type { Diagnostic } from '@pare/graph'
+import { REASONS } from '@pare/recipe'
 
 import type { LayerRow } from './report.js'
 
@@ -11,13 +12,10 @@ export function leftOut(
   known: readonly Diagnostic[],
 ): readonly Diagnostic[] {
   const spoken = new Set(known.map(({ node }) => node))
-  return layers
-    .filter(({ node, reason }) => reason !== undefined && !spoken.has(node))
-    .map(({ node, opType, reason = '', message }) => ({
-      severity: 'info',
-      code: reason,
-      message: `${opType} ${node} is left as it is: ${message ?? reason}`,
-      node,
-      opType,
-    }))
+  return layers.flatMap(({ node, opType, reason, message }): readonly Diagnostic[] => {
+    if (reason === undefined || spoken.has(node)) return []
+    const why = message ?? REASONS[reason].sentence
+    const said = `${opType} ${node} is left as it is: ${why}`
+    return [{ severity: 'info', code: reason, message: said, node, opType }]
+  })
 }

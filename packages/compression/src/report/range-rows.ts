@@ -6,8 +6,9 @@ import {
   type MinMaxState,
   type StatisticsKind,
 } from '@pare/calibration'
-import { isRecord, type JsonObject } from '@pare/recipe'
+import { isRecord } from '@pare/recipe'
 
+import type { DecidedLayer } from './decisions.js'
 import type { Range, RangeRow } from './report.js'
 
 const BINS = 48
@@ -15,7 +16,7 @@ const BINS = 48
 /** Values in the order of observation; those that no layer is about too. */
 export function rangeRows(
   statistics: CalibrationStatistics,
-  layers: readonly JsonObject[],
+  layers: readonly DecidedLayer[],
 ): readonly RangeRow[] {
   const chosen = chosenRanges(layers)
   return Object.entries(statistics.tensors).map(([value, { state }]): RangeRow => {
@@ -45,14 +46,14 @@ interface Choice {
 }
 
 /** What layers say of the values that they read and write, by value. */
-function chosenRanges(layers: readonly JsonObject[]): ReadonlyMap<string, Choice> {
+function chosenRanges(layers: readonly DecidedLayer[]): ReadonlyMap<string, Choice> {
   const choices = new Map<string, Choice>()
   for (const { node, input, outputValue } of layers) {
     for (const value of [input, outputValue]) {
       const { name, type, range } = quantizedValue(value)
       if (name === undefined || range === undefined) continue
       const choice = choices.get(name) ?? { range, type: type ?? '', layers: [] }
-      if (typeof node === 'string') choice.layers.push(node)
+      choice.layers.push(node)
       choices.set(name, choice)
     }
   }

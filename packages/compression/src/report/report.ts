@@ -2,7 +2,7 @@ import type { CoarseHistogram, DataQuality } from '@pare/calibration'
 import type { EvaluationResult, FileSize, OpTypeRow, PrimaryMetric } from '@pare/evaluation'
 import type { Diagnostic } from '@pare/graph'
 import type { LayerSensitivity, TriedCandidate } from '@pare/quantization'
-import type { JobRequest, JsonObject, Recipe } from '@pare/recipe'
+import type { JobRequest, JsonObject, LayerDecision, Recipe } from '@pare/recipe'
 
 export const REPORT_VERSION = 1
 
@@ -100,16 +100,9 @@ export interface StepRow {
 }
 
 /** What a step says of a node, and what was measured of it. */
-export interface LayerRow {
+export interface LayerRow extends LayerDecision {
   /** Label of the step. */
   readonly step: string
-  readonly node: string
-  readonly opType: string
-  /** The node's first output: it names the layer even where nodes have no names. */
-  readonly output: string
-  readonly decision: string
-  readonly reason?: string
-  readonly message?: string
   /** In words: what its numbers are written in. */
   readonly scheme: string
   /** Calibrated ranges of the layer's input and output, where they are quantized by them. */

@@ -14,7 +14,7 @@ import {
   readModel,
   readShapes,
   releaseMemory,
-  writeJson,
+  writeDecisions,
   writeModel,
 } from './stage-files.js'
 
@@ -36,7 +36,7 @@ export const run: StageFunction<'convert_float16'> = async (context) => {
   return {
     outputs: [
       writeModel(context, converted.model),
-      await writeJson(context, 'decisions', { layers: readBack.layers, diagnostics }),
+      await writeDecisions(context, { layers: readBack.layers, diagnostics }),
     ],
     metrics: {
       nodes_float16: readBack.narrowNodes,

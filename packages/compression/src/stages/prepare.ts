@@ -5,7 +5,7 @@ import { prepareModel, type Tensors } from '@pare/passes'
 import { judgeBatch } from './running-model.js'
 import type { StageContext, StageFunction } from './stage.js'
 import { withSamples } from './stage-data.js'
-import { openOnce, readModel, writeJson, writeModel } from './stage-files.js'
+import { openOnce, readModel, writeDecisions, writeJson, writeModel } from './stage-files.js'
 
 /**
  * Brings the model into the form that compression starts from; shapes are learned from a run on
@@ -28,7 +28,7 @@ export const run: StageFunction<'prepare'> = async (context) => {
       writeModel(context, prepared.model),
       await writeJson(context, 'shapes', [...prepared.shapes]),
       await writeJson(context, 'batch', await judgeBatch(context, prepared)),
-      await writeJson(context, 'decisions', { layers: [], diagnostics }),
+      await writeDecisions(context, { layers: [], diagnostics }),
     ],
     metrics: {
       nodes_before: model.graph.nodes.length,

@@ -1,7 +1,7 @@
 import { pruneWeights } from '@pare/pruning'
 
 import type { StageFunction } from './stage.js'
-import { readModel, writeJson, writeModel } from './stage-files.js'
+import { readModel, writeDecisions, writeModel } from './stage-files.js'
 
 /**
  * Makes the least important weights zero.
@@ -23,7 +23,7 @@ export const run: StageFunction<'prune_weights'> = async (context) => {
   return {
     outputs: [
       writeModel(context, pruned.model),
-      await writeJson(context, 'decisions', { layers, diagnostics }),
+      await writeDecisions(context, { layers, diagnostics }),
     ],
     metrics: {
       sparsity: pruned.total.sparsity,

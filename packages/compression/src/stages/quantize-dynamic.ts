@@ -1,7 +1,7 @@
 import { quantizeDynamic as quantize } from '@pare/quantization'
 
 import type { StageFunction } from './stage.js'
-import { readModel, writeJson, writeModel } from './stage-files.js'
+import { readModel, writeDecisions, writeModel } from './stage-files.js'
 
 /**
  * Quantizes weights to integers; activations follow at run time.
@@ -21,10 +21,7 @@ export const run: StageFunction<'quantize_dynamic'> = async (context) => {
   })
   const integers = layers.filter(({ decision }) => decision === 'integer')
   return {
-    outputs: [
-      writeModel(context, model),
-      await writeJson(context, 'decisions', { layers, diagnostics }),
-    ],
+    outputs: [writeModel(context, model), await writeDecisions(context, { layers, diagnostics })],
     metrics: {
       layers_integer: integers.length,
       layers_float: layers.length - integers.length,

@@ -3,7 +3,7 @@ import type { Model } from '@pare/graph'
 import { calibratedRanges, quantizeFloat8 as quantize } from '@pare/quantization'
 
 import type { StageParams, StageResult, StageSetting } from './stage.js'
-import { writeJson, writeModel } from './stage-files.js'
+import { writeDecisions, writeModel } from './stage-files.js'
 
 /**
  * What `quantize_static` does for float8 types. Nothing is searched: the algorithms against the error
@@ -37,7 +37,7 @@ export async function quantizeFloat8(
   return {
     outputs: [
       writeModel(context, quantized),
-      await writeJson(context, 'decisions', { layers, diagnostics }),
+      await writeDecisions(context, { layers, diagnostics }),
     ],
     metrics: { layers_float8: float8.length, layers_float: layers.length - float8.length },
   }

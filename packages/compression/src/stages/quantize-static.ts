@@ -25,7 +25,14 @@ import { quantizeFloat8 } from './quantize-float8.js'
 import { runningModel } from './running-model.js'
 import type { StageContext, StageFunction, StageParams } from './stage.js'
 import { computeOf, type StageSamples, withSamples } from './stage-data.js'
-import { inputOf, readJson, readModel, readShapes, writeJson, writeModel } from './stage-files.js'
+import {
+  inputOf,
+  readJson,
+  readModel,
+  readShapes,
+  writeDecisions,
+  writeModel,
+} from './stage-files.js'
 
 type Params = StageParams<'quantize_static'>
 type Context = StageContext<'quantize_static'>
@@ -81,7 +88,7 @@ export const run: StageFunction<'quantize_static'> = async (context) => {
   return {
     outputs: [
       writeModel(context, restore(found.model)),
-      await writeJson(context, 'decisions', { layers, diagnostics, tried, sensitivity }),
+      await writeDecisions(context, { layers, diagnostics, tried, sensitivity }),
     ],
     metrics: {
       layers_integer: integers.length,

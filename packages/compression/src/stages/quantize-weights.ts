@@ -9,7 +9,7 @@ import {
 
 import type { StageContext, StageFunction, StageParams } from './stage.js'
 import { computeOf, withSamples } from './stage-data.js'
-import { readModel, readShapes, writeJson, writeModel } from './stage-files.js'
+import { readModel, readShapes, writeDecisions, writeModel } from './stage-files.js'
 
 type Params = StageParams<'quantize_weights'>
 
@@ -31,10 +31,7 @@ export const run: StageFunction<'quantize_weights'> = async (context) => {
     onProgress: (progress) => context.onProgress({ ...progress, unit: 'layers' }),
   })
   return {
-    outputs: [
-      writeModel(context, model),
-      await writeJson(context, 'decisions', { layers, diagnostics }),
-    ],
+    outputs: [writeModel(context, model), await writeDecisions(context, { layers, diagnostics })],
     metrics: { layers: layers.length, diagnostics: diagnostics.length },
   }
 }

@@ -11,6 +11,7 @@ import type { OpenModel, ValueShape, ValueShapes } from '@pare/passes'
 import type { Tensor } from '@pare/tensor'
 
 import { errors } from '../errors.js'
+import type { Decisions } from '../report/decisions.js'
 import type { StageInput, StageOutput, StageSetting } from './stage.js'
 
 /** @throws stage_input_missing */
@@ -120,6 +121,14 @@ export function releaseMemory(): void {
 /** Reads a JSON input that an earlier stage wrote; its form is that stage's promise. */
 export async function readJson<Value>({ path }: StageInput): Promise<Value> {
   return JSON.parse(await readFile(path, 'utf8')) as Value
+}
+
+/** What a step decided, in the form that the report reads. */
+export function writeDecisions(
+  context: StageSetting,
+  decisions: Decisions,
+): Promise<StageOutput<'decisions'>> {
+  return writeJson(context, 'decisions', decisions)
 }
 
 export async function writeOutput<Role extends string>(
