@@ -22,13 +22,14 @@ export function gridSpec(
   opset: number,
 ): GridSpec {
   const bits = storableBits(layer, options, opset)
-  // 8 bits are enough for a whole row of a convolution, and need no Reshape.
-  const isRow = layer.layout === 'conv' && bits === 8
+  // 8 bits are enough for a whole row of a convolution or table, and need no Reshape.
+  const isPlain = layer.layout === 'conv' || isGatheredCodes(layer, bits)
+  const isRow = bits === 8 && isPlain
   return {
     bits,
     blockSize: isRow ? layer.columns : options.blockSize,
     symmetric: options.symmetric,
-    scaleType: scaleType(layer),
+    scaleType: scaleType(layer, bits),
   }
 }
 
@@ -44,8 +45,15 @@ function storableBits(
   return layer.layout === 'table' ? 4 : bits
 }
 
-/** MatMulNBits and Cast compute in float32, whatever the model does. */
-function scaleType({ layout, format, weight }: WeightLayer): GridSpec['scaleType'] {
-  const isWide = format === 'Cast' || (format === 'MatMulNBits' && layout !== 'table')
+/** A table of which codes are gathered (write-qdq.ts). */
+function isGatheredCodes({ layout, format }: WeightLayer, bits: WeightBits): boolean {
+  return layout === 'table' && format === 'QDQ' && bits === 8
+}
+
+/** MatMulNBits, Cast and gathered codes compute in float32, whatever the model does. */
+function scaleType(layer: WeightLayer, bits: WeightBits): GridSpec['scaleType'] {
+  const { layout, format, weight } = layer
+  const isProduct = format === 'MatMulNBits' && layout !== 'table'
+  const isWide = format === 'Cast' || isProduct || isGatheredCodes(layer, bits)
   return isWide ? 'float32' : weight.dataType
 }

@@ -143,6 +143,24 @@ describe('quantizeWeights', () => {
     })
   })
 
+  it('feeds MatMuls from an 8-bit table in QDQ: onnxruntime fused a file that failed when run', async () => {
+    const built = model({ opset: 17 })
+      .input('x', 'int64', ['n', 't'])
+      .floats('table', [300, 32], randomValues(9600, 3))
+      .floats('w', [32, 32], randomValues(1024, 4))
+      .node('Gather', ['table', 'x'], ['e'])
+      .node('MatMul', ['e', 'w'], ['y'])
+      .output('y')
+      .build()
+    const inputs = {
+      x: { dataType: 'int64', dims: [1, 3], data: BigInt64Array.of(0n, 299n, 7n) },
+    } as const
+    const { decibels, after } = await quality(built, { bits: 8, format: 'QDQ' }, inputs)
+    expect(decibels).toBeGreaterThan(EXPECTED[8])
+    const [x, y] = [await runModel(built, inputs), await runModel(after, inputs)]
+    expect(sqnr(x['y']!, y['y']!)).toBeGreaterThan(30)
+  })
+
   it.each([
     [4, 2, 4],
     [4, 64, undefined],

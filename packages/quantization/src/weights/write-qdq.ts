@@ -184,41 +184,53 @@ export function castNode(input: string, output: string, to: keyof typeof CAST_TO
 
 /**
  * An 8-bit table: its entries, scales and zero points, `codes` in the order of `addCodes`, are
- * gathered and only the entries read are dequantized. (Gather takes no 4-bit data.)
+ * gathered and only the entries read become floats. (Gather takes no 4-bit data.) By Cast, Sub and Mul:
+ * a DequantizeLinear of what was gathered, before one of a weight and a MatMul, onnxruntime fuses to a
+ * MatMulIntegerToFloat, which takes no zero point per row and fails when it is run.
  */
 export function rewriteAsGatheredCodes(
   editor: GraphEditor,
-  { node, input }: WeightLayer,
-  { codes, blockSize }: { readonly codes: readonly string[]; readonly blockSize: number },
+  { node, input, weight }: WeightLayer,
+  codes: readonly string[],
 ): void {
-  const gathered = codes.map((data) =>
+  const [values = '', scales = '', zeroPoints] = codes.map((data) =>
     insert(editor, node, {
       opType: 'Gather',
       inputs: [data, input],
       attributes: { axis: attr.int(0) },
     }),
   )
-  editor.replaceNode(node, {
-    opType: 'DequantizeLinear',
-    name: node.name,
-    inputs: gathered,
-    attributes: { axis: attr.int(-1), block_size: attr.int(blockSize) },
-  })
+  const widened = (value: string) =>
+    insert(editor, node, castNode(value, editor.uniqueName('wide'), 'float32'))
+  let wide = widened(values)
+  if (zeroPoints !== undefined) {
+    wide = insert(editor, node, { opType: 'Sub', inputs: [wide, widened(zeroPoints)] })
+  }
+  const { name, outputs } = node
+  const isNarrow = weight.dataType === 'float16'
+  const product = isNarrow ? [editor.uniqueName('wide')] : outputs
+  editor.replaceNode(node, [
+    { opType: 'Mul', name, inputs: [wide, scales], outputs: product },
+    ...(isNarrow ? [castNode(product[0]!, outputs[0]!, 'float16')] : []),
+  ])
 }
 
-/** The tensors of such a table: a scale per block even where a row is one block. */
-export function packTable(
-  { rows, columns, blocks, spec, codes, scales, zeroPoints }: QuantizedMatrix,
-  { weight }: WeightLayer,
-): PackedCodes {
+/** The tensors of such a table: a scale for each entry, which its values are multiplied with. */
+export function packTable({
+  rows,
+  columns,
+  spec,
+  codes,
+  scales,
+  zeroPoints,
+}: QuantizedMatrix): PackedCodes {
   const type = { bits: spec.bits, isSigned: spec.symmetric }
   return {
     tensors: [
       codesTensor([rows, columns], codes, type),
-      tensorFromFloats(weight.dataType, [rows, blocks], scales),
-      ...(spec.symmetric ? [] : [codesTensor([rows, blocks], zeroPoints, type)]),
+      tensorFromFloat32([rows, 1], scales),
+      ...(spec.symmetric ? [] : [codesTensor([rows, 1], zeroPoints, type)]),
     ],
-    axis: -1,
-    blockSize: spec.blockSize,
+    axis: 0,
   }
 }

@@ -83,12 +83,10 @@ function writeMicrosoft(
 }
 
 function writeQdq(main: GraphEditor, matrix: QuantizedMatrix, first: WeightLayer): LayerRewrite {
-  const { blockSize, bits } = matrix.spec
-  if (first.layout === 'table' && bits === 8) {
-    const packed = packTable(matrix, first)
+  if (first.layout === 'table' && matrix.spec.bits === 8) {
+    const packed = packTable(matrix)
     const added = oncePerGraph((editor) => addCodes(editor, packed))
-    return (editor, layer) =>
-      rewriteAsGatheredCodes(editor, layer, { codes: added(editor, layer.node), blockSize })
+    return (editor, layer) => rewriteAsGatheredCodes(editor, layer, added(editor, layer.node))
   }
   const packed = packCodes(matrix, first)
   const float = oncePerGraph((editor, before) => insertDequantized(editor, packed, before))
