@@ -30,6 +30,7 @@ export const noOpTable: OpTable<NoOpRule> = {
   Min: isSingleInput,
   Pad: (node, index) => padsOf(node, index)?.every((pad) => pad === 0) ?? false,
   Sum: isSingleInput,
+  Tile: (node, index) => constantInput(node, 1, index)?.every((times) => times === 1) ?? false,
   Transpose: (node) => intsAttribute(node, 'perm')?.every((axis, i) => axis === i) ?? false,
 }
 
@@ -47,8 +48,15 @@ function isIdleDropout(node: Node, index: GraphIndex): boolean | Miss {
 
 /** Constant pads, from the input (opset 11) or the attribute. */
 function padsOf(node: Node, index: GraphIndex): readonly number[] | undefined {
-  const input = node.inputs[1] ?? ''
-  if (input === '') return intsAttribute(node, 'pads')
-  const pads = index.constant(input)
-  return pads === undefined ? undefined : toIntegers(pads)
+  return (node.inputs[1] ?? '') === '' ? intsAttribute(node, 'pads') : constantInput(node, 1, index)
+}
+
+/** The integers of an input that is constant. */
+function constantInput(
+  node: Node,
+  position: number,
+  index: GraphIndex,
+): readonly number[] | undefined {
+  const tensor = index.constant(node.inputs[position] ?? '')
+  return tensor === undefined ? undefined : toIntegers(tensor)
 }
