@@ -85,18 +85,16 @@ export function severityOf(reason: Reason): 'warning' | 'info' {
 }
 
 /** What became of a layer. `float`, `float32` and `kept`: it was left as it is. */
-export const DECISIONS = [
-  'integer',
-  'quantized',
-  'float16',
-  'bfloat16',
-  'float8e4m3fn',
-  'pruned',
-  'float',
-  'float32',
-  'kept',
-] as const
-export type Decision = (typeof DECISIONS)[number]
+export type Decision =
+  | 'integer'
+  | 'quantized'
+  | 'float16'
+  | 'bfloat16'
+  | 'float8e4m3fn'
+  | 'pruned'
+  | 'float'
+  | 'float32'
+  | 'kept'
 
 /** What a step decided for one node: a row of `report.json`, as it stands there. */
 export interface LayerDecision<Made extends Decision = Decision> {

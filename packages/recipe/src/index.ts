@@ -1,6 +1,5 @@
 export {
   type Decision,
-  DECISIONS,
   type LayerDecision,
   type Reason,
   REASONS,
@@ -10,7 +9,7 @@ export {
 } from './decisions.js'
 export { errors as recipeErrors, type RequestFault } from './errors.js'
 export { isRecord, type Json, type JsonObject, toJsonObject } from './json.js'
-export { FIRST_FORM, type Form, FORMS } from './language/form.js'
+export { type Form } from './language/form.js'
 export type {
   Contradiction,
   NumberSpec,
@@ -55,21 +54,14 @@ export {
   OVERFLOW_POLICIES,
   type OverflowPolicy,
 } from './steps/convert-float16.js'
-export type { PlainStepType } from './steps/plain-step-table.js'
 export {
   PRUNABLE_OP_TYPES,
   type PrunableOpType,
-  PRUNING_CRITERIA,
-  PRUNING_PATTERNS,
   PRUNING_SCOPES,
-  type PruningCriterion,
-  type PruningPattern,
   type PruningScope,
 } from './steps/prune-weights.js'
 export {
-  BIAS_CORRECTION_METHODS,
   type BiasCorrectionMethod,
-  CALIBRATION_METHODS,
   type CalibrationMethod,
   type IntegerStep,
   isInteger,
@@ -97,6 +89,5 @@ export {
   type WeightType,
 } from './steps/static-types.js'
 export { stepAt } from './steps/step-at.js'
-export { checkStepOrder } from './steps/step-order.js'
 export { STEP_TABLE, STEP_TYPES, type StepType } from './steps/step-table.js'
 export { type Device, DEVICES, TARGET_ISAS, type TargetIsa } from './target.js'

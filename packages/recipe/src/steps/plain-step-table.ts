@@ -13,5 +13,3 @@ export const PLAIN_STEP_TABLE = {
   quantize_static: quantizeStatic,
   quantize_weights: quantizeWeights,
 } as const satisfies Record<string, StepSpec>
-
-export type PlainStepType = keyof typeof PLAIN_STEP_TABLE

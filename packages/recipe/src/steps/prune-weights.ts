@@ -2,23 +2,10 @@ import type { Contradiction, ParameterTable, StepSpec } from '../language/parame
 import type { ParameterValues } from '../language/parameter-value.js'
 
 /** `N:M`: of each M weights in a row along the summed dimension, at most N are not zero. */
-export const PRUNING_PATTERNS = [
-  'unstructured',
-  '2:4',
-  '1:4',
-  '4:8',
-  '2:8',
-  '1:8',
-  '1:2',
-  '8:16',
-] as const
-export type PruningPattern = (typeof PRUNING_PATTERNS)[number]
+const PRUNING_PATTERNS = ['unstructured', '2:4', '1:4', '4:8', '2:8', '1:8', '1:2', '8:16'] as const
 
 export const PRUNING_SCOPES = ['global', 'layer'] as const
 export type PruningScope = (typeof PRUNING_SCOPES)[number]
-
-export const PRUNING_CRITERIA = ['magnitude'] as const
-export type PruningCriterion = (typeof PRUNING_CRITERIA)[number]
 
 /** Operators whose constant weights can be pruned; the recurrent ones only by request. */
 export const PRUNABLE_OP_TYPES = [
@@ -71,7 +58,7 @@ const parameters = {
   },
   criterion: {
     type: 'choice',
-    choices: PRUNING_CRITERIA,
+    choices: ['magnitude'],
     default: 'magnitude',
     description: 'Which weights matter least: those of the smallest magnitude.',
   },
