@@ -4,6 +4,7 @@
 import type { Batch, Feeds } from '@pare/datasets'
 import type { GraphEditor, Model, Value } from '@pare/graph'
 import type { InferenceSession } from '@pare/inference'
+import type { Emitter } from '@pare/ops'
 import type { RuntimeTensor } from '@pare/tensor'
 
 /** What a run gives, by the name of the value. */
@@ -18,8 +19,9 @@ export interface Probe<Result> {
 export interface ProbeGraph {
   /** As it was given, without anything added. */
   readonly model: Model
-  readonly opset: number
   readonly editor: GraphEditor
+  /** The vocabulary to write reductions with, in the model's opset. */
+  readonly emit: Emitter
   /** Has each run give these values: of the model, or added. Other outputs of the model it does not give. */
   readonly show: (values: readonly string[]) => void
   /** Adds an input, which holds `idle` in runs that say nothing of it. */

@@ -52,12 +52,11 @@ function watchedRuntime() {
 /** The first value of `h` in each batch, with a factor that it feeds itself, 10 where it says nothing. */
 function scaled(factors: readonly (number | undefined)[], most = Infinity): Probe<number[]> {
   return {
-    attach: ({ editor, show, addInput }) => {
+    attach: ({ editor, emit, show, addInput }) => {
       const factor = editor.uniqueName('factor')
       const type = { kind: 'tensor', elementType: 'int64', shape: [{ size: 1 }] } as const
       addInput({ name: factor, type, metadataProps: [] }, int64(10))
-      const float = editor.addNode({ opType: 'CastLike', inputs: [factor, 'h'] }).outputs[0]!
-      const product = editor.addNode({ opType: 'Mul', inputs: ['h', float] }).outputs[0]!
+      const product = emit.mul('h', emit.cast(factor, 'float32'))
       show([product])
       const seen: number[] = []
       return {

@@ -1,7 +1,8 @@
 // One pass of a model over data, for any number of probes.
 import type { Batch, Batches, Feeds } from '@pare/datasets'
-import { editGraph, type GraphEditor, type Model, onnxOpset, type Value } from '@pare/graph'
+import { editGraph, type GraphEditor, type Model, type Value } from '@pare/graph'
 import type { InferenceSession, SessionOptions } from '@pare/inference'
+import { type Emitter, emitter } from '@pare/ops'
 import type { RuntimeTensor } from '@pare/tensor'
 
 import { type Compute, openSession } from '../compute.js'
@@ -123,6 +124,7 @@ class SharedGraph {
   private readonly model: Model
   private readonly open: ProbeGraph['open']
   private readonly editor: GraphEditor
+  private readonly emit: Emitter
   private readonly inputs: Value[] = []
   private readonly shown: Shown[] = []
 
@@ -130,13 +132,14 @@ class SharedGraph {
     this.model = model
     this.open = open
     this.editor = editGraph(model)
+    this.emit = emitter(this.editor)
   }
 
   of(shown: Shown): ProbeGraph {
     this.shown.push(shown)
-    const { model, editor, open } = this
+    const { model, editor, emit, open } = this
     return {
-      ...{ model, editor, open, opset: onnxOpset(model) },
+      ...{ model, editor, emit, open },
       show: (values) => values.forEach((value) => shown.add(value)),
       addInput: (input, idle) => {
         this.inputs.push(input)

@@ -44,7 +44,7 @@ export interface ShareSource {
 }
 
 export function attachShares(graph: ProbeGraph, points: readonly string[]): ShareSource {
-  if (graph.opset < SLICE_OPSET) return new WholeSource(graph, points)
+  if (graph.emit.opset < SLICE_OPSET) return new WholeSource(graph, points)
   return new SlicingSource(addShares(graph, points, minMaxObserver))
 }
 

@@ -1,7 +1,6 @@
 // Channels inside the model that never change: their weights do nothing, and so does the data for them.
 import type { Batches } from '@pare/datasets'
-import { attr, type GraphEditor, type Model } from '@pare/graph'
-import { tensorFromInts } from '@pare/tensor'
+import type { Model } from '@pare/graph'
 
 import type { Compute } from '../compute.js'
 import { nonNegativeImages } from '../non-negative-images.js'
@@ -117,9 +116,6 @@ class ChannelEnds {
   }
 }
 
-/** From this opset on the axes of ReduceMin and ReduceMax are an input. */
-const AXES_INPUT_OPSET = 18
-
 interface ChannelPoint {
   readonly point: string
   readonly rank: number
@@ -132,29 +128,14 @@ interface ShownEnds extends Pick<ChannelPoint, 'point'> {
 }
 
 /** What cannot be negative is pooled first (`nonNegativeImages`), which is faster. */
-function addEnds(
-  { editor, opset, show }: ProbeGraph,
-  { point, rank, isImage }: ChannelPoint,
-): ShownEnds {
-  const pool = (opType: string) =>
-    isImage ? editor.addNode({ opType, inputs: [point] }).outputs[0]! : point
+function addEnds({ emit, show }: ProbeGraph, { point, rank, isImage }: ChannelPoint): ShownEnds {
   const channel = rank > 3 ? 1 : rank - 1
   const axes = Array.from({ length: rank }, (_, axis) => axis).filter((axis) => axis !== channel)
-  const reduce = reducer(editor, axes, opset >= AXES_INPUT_OPSET)
-  const min = reduce('ReduceMin', pool('GlobalAveragePool'))
-  const max = reduce('ReduceMax', pool('GlobalMaxPool'))
+  const [low, high] = isImage
+    ? [emit.op('GlobalAveragePool', [point]), emit.op('GlobalMaxPool', [point])]
+    : [point, point]
+  const min = emit.reduceMin(low, axes, { keepDims: false })
+  const max = emit.reduceMax(high, axes, { keepDims: false })
   show([min, max])
   return { point, min, max }
-}
-
-function reducer(editor: GraphEditor, axes: readonly number[], asInput: boolean) {
-  const extra = asInput
-    ? [editor.addInitializer('axes', tensorFromInts('int64', [axes.length], axes))]
-    : []
-  const attributes = {
-    keepdims: attr.int(0),
-    ...(asInput ? {} : { axes: attr.ints(axes) }),
-  }
-  return (opType: string, input: string) =>
-    editor.addNode({ opType, inputs: [input, ...extra], attributes }).outputs[0]!
 }

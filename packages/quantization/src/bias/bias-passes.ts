@@ -109,10 +109,10 @@ class LayerMeansProbe implements AttachedProbe<LayerMeans> {
   private readonly weights = new Map<string, string>()
   private readonly means = new Map<string, ChannelMean[]>()
 
-  constructor({ editor, opset, show }: ProbeGraph) {
+  constructor({ editor, emit, show }: ProbeGraph) {
     this.editor = editor
     this.show = show
-    this.writer = new MeanWriter(editor, opset)
+    this.writer = new MeanWriter(editor, emit)
   }
 
   addFloat({ report, float }: IntegerLayer, sign: 1 | -1): void {

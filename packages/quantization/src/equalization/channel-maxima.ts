@@ -8,9 +8,9 @@ import {
   runProbes,
 } from '@pare/calibration'
 import type { Batch } from '@pare/datasets'
-import { attr, editGraph, type GraphEditor, type Model } from '@pare/graph'
+import { attr, editGraph, type Model } from '@pare/graph'
 import type { InferenceSession } from '@pare/inference'
-import { tensorFromFloat32, tensorFromInts } from '@pare/tensor'
+import { type Emitter, emitter } from '@pare/ops'
 
 import { errors } from '../errors.js'
 import type { DataSource } from '../layers/data-source.js'
@@ -74,10 +74,8 @@ export function channelMaxima(
 ): Probe<ReadonlyMap<string, Float32Array>> {
   return {
     attach: (graph) => {
-      const { editor, opset, show } = graph
-      const outputs = points.map((point) =>
-        addReductions(editor, point, { opset, isCareful: false }),
-      )
+      const { emit, show } = graph
+      const outputs = points.map((point) => addReductions(emit, point, false))
       show(outputs.flatMap(({ maxima: name, sum }) => [name, sum]))
       const careful = new CarefulMaxima(graph, points)
       return {
@@ -126,11 +124,10 @@ class CarefulMaxima {
   }
 
   private async open() {
-    const { model, opset, open } = this.graph
+    const { model, open } = this.graph
     const editor = editGraph(model)
-    const outputs = this.points.map((point) =>
-      addReductions(editor, point, { opset, isCareful: true }),
-    )
+    const emit = emitter(editor)
+    const outputs = this.points.map((point) => addReductions(emit, point, true))
     editor.setOutputs(outputs.map(({ maxima: name }) => ({ name, metadataProps: [] })))
     return { outputs, session: await open(editor.finish()) }
   }
@@ -147,45 +144,26 @@ interface PointOutputs {
   readonly sum: string
 }
 
-/** From here on ReduceMax takes its axes as an input. */
-const AXES_AS_INPUT = 18
-/** TensorProto.FLOAT, the `to` of Cast. */
-const FLOAT = 1
-
 function addReductions(
-  editor: GraphEditor,
+  emit: Emitter,
   { value, axis, channels }: ChannelPoint,
-  { opset, isCareful }: { readonly opset: number; readonly isCareful: boolean },
+  isCareful: boolean,
 ): PointOutputs {
-  const add = (opType: string, inputs: readonly string[], attributes = {}) =>
-    editor.addNode({ opType, inputs, attributes }).outputs[0]!
-  const ints = (hint: string, values: readonly number[]) =>
-    editor.addInitializer(hint, tensorFromInts('int64', [values.length], values))
-  const float = add('Cast', [value], { to: attr.int(FLOAT) })
-  const magnitudes = isCareful ? finiteMagnitudes(editor, float) : add('Abs', [float])
+  const float = emit.cast(value, 'float32')
+  const magnitudes = isCareful ? finiteMagnitudes(emit, float) : emit.abs(float)
   const [shape, axes] =
     axis === 1
-      ? [
+      ? ([
           [0, channels, -1],
           [0, 2],
-        ]
-      : [[-1, channels], [0]]
-  const folded = add('Reshape', [magnitudes, ints('shape', shape)])
-  const keepdims = attr.int(0)
-  const maxima =
-    opset >= AXES_AS_INPUT
-      ? add('ReduceMax', [folded, ints('axes', axes)], { keepdims })
-      : add('ReduceMax', [folded], { keepdims, axes: attr.ints(axes) })
-  return { value, maxima, sum: add('ReduceL1', [float], { keepdims }) }
+        ] as const)
+      : ([[-1, channels], [0]] as const)
+  const maxima = emit.reduceMax(emit.reshape(magnitudes, shape), axes, { keepDims: false })
+  return { value, maxima, sum: emit.op('ReduceL1', [float], { keepdims: attr.int(0) }) }
 }
 
 /** |x| where it is a number below infinity, else 0. */
-function finiteMagnitudes(editor: GraphEditor, value: string): string {
-  const add = (opType: string, inputs: readonly string[]) =>
-    editor.addNode({ opType, inputs }).outputs[0]!
-  const scalar = (x: number) =>
-    editor.addInitializer('bound', tensorFromFloat32([], Float32Array.of(x)))
-  const magnitude = add('Abs', [value])
-  const isFinite = add('Less', [magnitude, scalar(Infinity)])
-  return add('Where', [isFinite, magnitude, scalar(0)])
+function finiteMagnitudes({ abs, less, where }: Emitter, value: string): string {
+  const magnitude = abs(value)
+  return where(less(magnitude, Infinity), magnitude, 0)
 }

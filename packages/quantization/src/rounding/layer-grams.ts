@@ -2,7 +2,7 @@
 // computed inside the session, so that [B, k, k] leaves it, whatever the number of samples. The
 // columns of a convolution are its patches, cut out by a convolution with one-hot kernels: it has
 // the layer's own strides, pads and dilations.
-import { type Outputs, type Probe, runProbes } from '@pare/calibration'
+import { type Outputs, type Probe, type ProbeGraph, runProbes } from '@pare/calibration'
 import {
   attr,
   type GraphEditor,
@@ -11,7 +11,8 @@ import {
   type Node,
   stringAttribute,
 } from '@pare/graph'
-import { tensorFromFloat32, tensorFromInts } from '@pare/tensor'
+import { type Emitter } from '@pare/ops'
+import { tensorFromFloat32 } from '@pare/tensor'
 
 import { errors } from '../errors.js'
 import type { DataSource } from '../layers/data-source.js'
@@ -70,8 +71,8 @@ export async function collectLayerGrams({
  */
 export function layerGrams(requests: readonly GramRequest[]): Probe<readonly LayerGram[]> {
   return {
-    attach: ({ editor, show }) => {
-      const writer = new GramWriter(editor)
+    attach: ({ editor, emit, show }) => {
+      const writer = new GramWriter({ editor, emit })
       const names = requests.map((request) => writer.add(request))
       show(names.flatMap(({ gram, sums, shape }) => [gram, sums, shape]))
       const totals = requests.map(({ blocks }) => emptyGram(blocks))
@@ -117,11 +118,13 @@ const MAX_PATCH_FLOATS = 2 ** 21
 /** Adds Gram matrices to a graph. Layers alike share one. */
 class GramWriter {
   private readonly editor: GraphEditor
+  private readonly emit: Emitter
   private readonly known = new Map<string, GramNames>()
-  private readonly initializers = new Map<string, string>()
+  private readonly kernels = new Map<string, string>()
 
-  constructor(editor: GraphEditor) {
+  constructor({ editor, emit }: Pick<ProbeGraph, 'editor' | 'emit'>) {
     this.editor = editor
+    this.emit = emit
   }
 
   add({ layer, blocks }: GramRequest): GramNames {
@@ -132,40 +135,46 @@ class GramWriter {
   }
 
   private write(layer: WeightedLayer, { blocks, columns }: WeightBlocks): GramNames {
+    const { matMul, shape, transpose } = this.emit
     const x = this.columnsOf(layer, blocks, columns)
-    const transposed = this.node('Transpose', [x], { perm: attr.ints([0, 2, 1]) })
     return {
-      gram: this.node('MatMul', [x, transposed]),
-      sums: this.node('MatMul', [x, this.ones(x)]),
-      shape: this.node('Shape', [x]),
+      gram: matMul(x, transpose(x, [0, 2, 1])),
+      sums: matMul(x, this.ones(x)),
+      shape: shape(x),
     }
   }
 
   /** X as [B, k, rows]. */
   private columnsOf(layer: WeightedLayer, blocks: number, columns: number): string {
+    const { reshape, transpose } = this.emit
     const input = layer.node.inputs[0]!
     if (layer.node.opType !== 'Conv') {
-      const rows = this.node('Reshape', [input, this.ints([-1, blocks, columns])])
-      return this.node('Transpose', [rows], { perm: attr.ints([1, 2, 0]) })
+      return transpose(reshape(input, [-1, blocks, columns]), [1, 2, 0])
     }
-    const patches = this.patches(layer, input)
-    const cut = this.node('Reshape', [patches, this.ints([0, blocks, columns, -1])])
-    const turned = this.node('Transpose', [cut], { perm: attr.ints([1, 2, 0, 3]) })
-    return this.node('Reshape', [turned, this.ints([blocks, columns, -1])])
+    const cut = reshape(this.patches(layer, input), [0, blocks, columns, -1])
+    return reshape(transpose(cut, [1, 2, 0, 3]), [blocks, columns, -1])
   }
 
   /** [N, C · taps, …]: channel c · taps + t holds what tap t of channel c is multiplied with. */
   private patches({ node, weight, channels, inputs }: WeightedLayer, input: string): string {
+    const { ints, op } = this.emit
     const kernel = weight.dims.slice(2)
     const taps = kernel.reduce((product, size) => product * size, 1)
+    const samples = this.affordable(node.outputs[0]!, { channels, floats: inputs * taps })
+    const part = op('Slice', [input, ints([0]), samples, ints([0])])
     const attributes = new Map(node.attributes)
     attributes.set('group', attr.int(inputs))
-    const oneHot = this.initializer(`one-hot ${inputs} ${kernel.join()}`, () =>
-      tensorFromFloat32([inputs * taps, 1, ...kernel], oneHotKernels(inputs, taps)),
-    )
-    const samples = this.affordable(node.outputs[0]!, { channels, floats: inputs * taps })
-    const part = this.node('Slice', [input, this.ints([0]), samples, this.ints([0])])
-    return this.node('Conv', [part, oneHot], attributes)
+    const conv = { opType: 'Conv', inputs: [part, this.oneHot(inputs, kernel)], attributes }
+    return this.editor.addNode(conv).outputs[0]!
+  }
+
+  private oneHot(inputs: number, kernel: readonly number[]): string {
+    const key = [inputs, ...kernel].join()
+    const taps = kernel.reduce((product, size) => product * size, 1)
+    const make = () => tensorFromFloat32([inputs * taps, 1, ...kernel], oneHotKernels(inputs, taps))
+    const known = this.kernels.get(key) ?? this.emit.constant(make(), 'one_hot')
+    this.kernels.set(key, known)
+    return known
   }
 
   /** How many samples' patches fit, at least one: [1], from the size of the layer's output. */
@@ -173,44 +182,18 @@ class GramWriter {
     output: string,
     { channels, floats }: { readonly channels: number; readonly floats: number },
   ): string {
-    const shape = this.node('Shape', [output])
-    const batch = this.node('Slice', [shape, this.ints([0]), this.ints([1])])
-    const size = this.node('Reshape', [this.node('Size', [output]), this.ints([1])])
-    const perSample = this.node('Mul', [
-      this.node('Div', [size, this.node('Mul', [batch, this.ints([channels])])]),
-      this.ints([floats]),
-    ])
-    const fitting = this.node('Div', [this.ints([MAX_PATCH_FLOATS]), perSample])
-    return this.node('Add', [fitting, this.ints([1])])
+    const { add, div, ints, mul, reshape, shape, size, slice } = this.emit
+    const batch = slice(shape(output), { starts: [0], ends: [1] })
+    const positions = div(reshape(size(output), [1]), mul(batch, ints([channels])))
+    return add(div(ints([MAX_PATCH_FLOATS]), mul(positions, ints([floats]))), ints([1]))
   }
 
   /** [rows, 1] of ones: a product with it sums the columns. */
   private ones(x: string): string {
-    const shape = this.node('Shape', [x])
-    const rows = this.node('Slice', [shape, this.ints([2]), this.ints([3])])
-    const dims = this.node('Concat', [rows, this.ints([1])], { axis: attr.int(0) })
+    const { concat, ints, op, shape, slice } = this.emit
+    const rows = slice(shape(x), { starts: [2], ends: [3] })
     const one = tensorFromFloat32([1], Float32Array.of(1))
-    return this.node('ConstantOfShape', [dims], { value: attr.tensor(one) })
-  }
-
-  private ints(values: readonly number[]): string {
-    return this.initializer(`ints ${values.join()}`, () =>
-      tensorFromInts('int64', [values.length], values),
-    )
-  }
-
-  private initializer(key: string, make: () => ReturnType<typeof tensorFromInts>): string {
-    const known = this.initializers.get(key) ?? this.editor.addInitializer('gram', make())
-    this.initializers.set(key, known)
-    return known
-  }
-
-  private node(
-    opType: string,
-    inputs: readonly string[],
-    attributes: Parameters<GraphEditor['addNode']>[0]['attributes'] = {},
-  ): string {
-    return this.editor.addNode({ opType, inputs, attributes }).outputs[0]!
+    return op('ConstantOfShape', [concat([rows, ints([1])], 0)], { value: attr.tensor(one) })
   }
 }
 

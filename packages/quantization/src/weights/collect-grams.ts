@@ -2,8 +2,9 @@
 // so that only [K, K] leaves it, whatever the number of samples.
 import { type Compute, type Outputs, type Probe, runProbes } from '@pare/calibration'
 import type { Batches } from '@pare/datasets'
-import { attr, type GraphEditor, type Model } from '@pare/graph'
-import { type RuntimeTensor, tensorFromInts } from '@pare/tensor'
+import type { Model } from '@pare/graph'
+import type { Emitter } from '@pare/ops'
+import type { RuntimeTensor } from '@pare/tensor'
 
 import { errors } from '../errors.js'
 import { findLayers } from './find-layers.js'
@@ -59,8 +60,8 @@ export async function collectGrams(options: CollectGramsOptions): Promise<GramSt
  */
 export function inputGrams(points: readonly GramPoint[]): Probe<ReadonlyMap<string, InputGram>> {
   return {
-    attach: ({ editor, opset, show }) => {
-      const outputs = points.map((point) => addGram(editor, point, opset >= AXES_AS_INPUT))
+    attach: ({ emit, show }) => {
+      const outputs = points.map((point) => addGram(emit, point))
       show(outputs.flatMap(({ gram, magnitude, shape }) => [gram, magnitude, shape]))
       const sums = points.map((point) => ({ ...point, ...emptyGram(point.columns) }))
       return {
@@ -106,30 +107,11 @@ function floats(tensor: RuntimeTensor): Float32Array {
   return tensor.data as Float32Array
 }
 
-/** TensorProto.FLOAT, the `to` of Cast. */
-const FLOAT = 1
-/** From here on ReduceSum takes its axes as an input. */
-const AXES_AS_INPUT = 13
-
-function addGram(
-  editor: GraphEditor,
-  { value, columns }: GramPoint,
-  hasAxesInput: boolean,
-): GramOutputs {
-  const add = (opType: string, inputs: readonly string[], attributes = {}) =>
-    editor.addNode({ opType, inputs, attributes }).outputs[0]!
-  const flatShape = editor.addInitializer('rows', tensorFromInts('int64', [2], [-1, columns]))
-  const cast = add('Cast', [value], { to: attr.int(FLOAT) })
-  const x = add('Reshape', [cast, flatShape])
-  const absolute = add('Abs', [x])
-  const keepdims = attr.int(0)
-  const magnitude = hasAxesInput
-    ? add('ReduceSum', [absolute, axisZero(editor)], { keepdims })
-    : add('ReduceSum', [absolute], { keepdims, axes: attr.ints([0]) })
-  const gram = add('Gemm', [x, x], { transA: attr.int(1) })
-  return { gram, magnitude, shape: add('Shape', [x]) }
-}
-
-function axisZero(editor: GraphEditor): string {
-  return editor.addInitializer('axis', tensorFromInts('int64', [1], [0]))
+function addGram(emit: Emitter, { value, columns }: GramPoint): GramOutputs {
+  const x = emit.reshape(emit.cast(value, 'float32'), [-1, columns])
+  return {
+    gram: emit.gemm([x, x], { transA: true }),
+    magnitude: emit.reduceSum(emit.abs(x), [0], { keepDims: false }),
+    shape: emit.shape(x),
+  }
 }
