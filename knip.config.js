@@ -1,16 +1,19 @@
 // Looks for files, dependencies and exports that nothing uses. Two passes (`npm run unused`): the
-// first counts tests as users, and holds what an index exports to be used outside its package. The
-// second, --production, does not count tests: code that only its own tests call is dead.
+// first counts tests as users, and what an index exports has to be used outside its package, or be
+// named in its README (scripts/knip-surface.mjs). The second, --production, does not count tests:
+// code that only its own tests call is dead.
 const isProduction = process.argv.includes('--production')
 
 export default {
+  // Operators that are alike share their facts under a name each.
+  exclude: ['duplicates'],
   ignoreBinaries: ['redis-server'],
   includeEntryExports: !isProduction,
   // A type that an exported function takes or gives may be named by whoever calls it.
   ignoreExportsUsedInFile: isProduction || { interface: true, type: true },
   ignoreIssues: {
     '**/index.ts': ['types'],
-    '{tests/setup,examples}/*': ['exports'],
+    '{tests/setup,examples,scripts}/*': ['exports'],
     // What clients import: all schemas, whoever uses them here.
     'packages/contracts/src/**': ['exports'],
     // Serves tests, as its name says.

@@ -5,7 +5,7 @@ import type { Model } from '@pare/graph'
  * enough for the activations of a layer to stay in the cache. Changing it changes the last bit of
  * some activations, hence of ranges: it is part of what a result is made of.
  */
-export const CALIBRATION_BATCH_SIZE = 32
+const CALIBRATION_BATCH_SIZE = 32
 
 /** The batch size a model was exported for, or the fastest one where it takes any. */
 export function calibrationBatchSize(model: Model): number {

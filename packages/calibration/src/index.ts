@@ -1,11 +1,11 @@
-export { CALIBRATION_BATCH_SIZE, calibrationBatchSize } from './batch-size.js'
+export { calibrationBatchSize } from './batch-size.js'
 export { calibrate, type CalibrateOptions } from './calibrate.js'
 export { type CoarseHistogram, coarseHistogram } from './coarse-histogram.js'
-export { compareStatistics, driftOf, type TensorDrift } from './compare-statistics.js'
+export { compareStatistics, type TensorDrift } from './compare-statistics.js'
 export { type Compute, openSession } from './compute.js'
 export { errors } from './errors.js'
 export { mergeStatistics } from './merge-statistics.js'
-export { RANGE_DEFAULTS, type RangeOptions, STATISTICS_OF_METHOD } from './methods.js'
+export { type RangeOptions, STATISTICS_OF_METHOD } from './methods.js'
 export type {
   Collector,
   CountingObserver,
@@ -27,7 +27,6 @@ export {
 } from './quality/dead-channels.js'
 export { assessData, type Observations } from './quality/diagnose.js'
 export { inputDrift, rangeDrift } from './quality/drift.js'
-export { firstLayerGain } from './quality/expected-scale.js'
 export { InputWatch, type WatchedInput } from './quality/input-watch.js'
 export { rangesOf, withRangesOf } from './ranges-of.js'
 export {

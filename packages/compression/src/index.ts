@@ -1,5 +1,4 @@
 export { ENGINE_VERSION } from './engine-version.js'
-export { errors as compressionErrors } from './errors.js'
 export type { KnownDataset, KnownModel } from './plan/check-datasets.js'
 export { growPlan } from './plan/grow-plan.js'
 export type { ModelDescription, ValueSummary } from './plan/model-description.js'

@@ -70,17 +70,3 @@ async function administer(postgres: EmbeddedPostgres, statement: string): Promis
     await client.end()
   }
 }
-
-export {
-  acceptTestJob,
-  claim,
-  complete,
-  createTestProject,
-  outputOf,
-  outputsOf,
-  runAll,
-  sha256Of,
-  testJob,
-  testPlan,
-  type TestProject,
-} from './testing-job.js'

@@ -1,5 +1,5 @@
 export type { ArraySource } from './array-source.js'
-export { openArrays, type OpenOptions, UNNAMED_ARRAY } from './array-source.js'
+export { type OpenOptions } from './array-source.js'
 export {
   type Batch,
   type Batches,
@@ -25,10 +25,10 @@ export type {
 } from './description.js'
 export { errors as datasetErrors } from './errors.js'
 export { inspectDataset, type InspectOptions } from './inspect.js'
-export { type DatasetLimits, DEFAULT_LIMITS } from './limits.js'
+export { type DatasetLimits } from './limits.js'
 export { type DatasetMatch, matchDataset, type ModelInput } from './match.js'
 export { normalizeDataset } from './normalize.js'
-export { formatNpyHeader, type NpyDataType, type NpyHeader, parseNpyHeader } from './npy.js'
+export { formatNpyHeader, type NpyDataType, type NpyHeader } from './npy.js'
 export { bytesAccess, type ByteSink, type RandomAccess } from './random-access.js'
 export { type RememberReads, rememberReads } from './remember-reads.js'
 export {

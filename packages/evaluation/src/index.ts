@@ -1,37 +1,22 @@
-export { errors as evaluationErrors } from './errors.js'
 export { evaluate, judgePrimary } from './evaluate.js'
-export { judge, type Judgement, type JudgeOptions, mergeJudgements } from './judge.js'
+export { type Judgement, type JudgeOptions, mergeJudgements } from './judge.js'
 export {
   type LatencyComparison,
   type LatencyOptions,
   type LatencySummary,
-  measureLatency,
 } from './latency/measure-latency.js'
-export { matchTensors, type TensorPair } from './layers/match-tensors.js'
-export {
-  type LayerError,
-  measureLayers,
-  type MeasureLayersOptions,
-} from './layers/measure-layers.js'
+export { type TensorPair } from './layers/match-tensors.js'
+export { type LayerError, type MeasureLayersOptions } from './layers/measure-layers.js'
 export { measure, type Measurement, type MeasureOptions } from './measure.js'
-export { type MemoryProbe, type MemoryUse, probeMemory } from './memory/memory-probe.js'
-export {
-  compareTensors,
-  type Fidelity,
-  type FidelitySums,
-  finishFidelity,
-  mergeFidelity,
-  NO_FIDELITY,
-} from './metrics/fidelity.js'
+export { type MemoryProbe, type MemoryUse } from './memory/memory-probe.js'
+export { type Fidelity, type FidelitySums } from './metrics/fidelity.js'
 export type { Figure, PairedTest } from './metrics/metric.js'
-export { countMacs, type MacCount, type ModelFacts, modelFacts } from './model/model-facts.js'
+export { countMacs, type MacCount, type ModelFacts } from './model/model-facts.js'
 export type { ModelSource, StoredModel } from './model/model-source.js'
-export { opCosts, type OpTypeCost, type OpTypeRow } from './profile/op-costs.js'
-export { opFamily } from './profile/op-family-table.js'
+export { type OpTypeCost, type OpTypeRow } from './profile/op-costs.js'
 export {
   type KernelProfile,
   type ModelProfile,
-  profileModel,
   type ProfileRequest,
   type Trace,
   type TraceRuns,
@@ -54,13 +39,11 @@ export type {
   LayerOptions,
   MemoryRequest,
 } from './setting.js'
-export { type FileSize, measureSize } from './size.js'
+export { type FileSize } from './size.js'
 export {
   type Interval,
   mcnemarExact,
   median,
   medianInterval,
   pairedDifferenceInterval,
-  quantile,
-  wilsonInterval,
 } from './statistics.js'

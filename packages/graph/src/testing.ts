@@ -49,7 +49,7 @@ export function tensorValue(name: string, dataType?: DataType, shape?: ShapeSpec
   }
 }
 
-export function tensorType(dataType: DataType, shape?: ShapeSpec): ValueType {
+function tensorType(dataType: DataType, shape?: ShapeSpec): ValueType {
   return {
     kind: 'tensor',
     elementType: dataType,

@@ -65,7 +65,7 @@ function match(node: Node, index: GraphIndex): BatchNormMatch | Miss {
 }
 
 /** The affine map of a BatchNormalization with constant parameters. */
-export function batchNormAffine(node: Node, index: GraphIndex): ChannelAffine | Miss {
+function batchNormAffine(node: Node, index: GraphIndex): ChannelAffine | Miss {
   const parameters = node.inputs.slice(1, 5).map((input) => index.constant(input))
   const [gamma, beta, mean, variance] = parameters.map((tensor) =>
     tensor === undefined ? undefined : toFloat32(tensor),

@@ -23,7 +23,7 @@ export interface AffineLayer {
 /** Types in which weights can be rewritten without losing more than their own rounding. */
 const WEIGHT_TYPES: ReadonlySet<DataType> = new Set(['float32', 'float16'])
 
-export const AFFINE_LAYERS = opSet('Conv', 'ConvTranspose', 'Gemm')
+const AFFINE_LAYERS = opSet('Conv', 'ConvTranspose', 'Gemm')
 
 /**
  * The layer that makes `value`, if only `reader` reads it. Undefined: no such layer; a Miss: there

@@ -144,7 +144,7 @@ function isNonTensor(node: Node, output: number, known: ReadonlySet<string>): bo
 }
 
 /** The model with the values as outputs; those it already has keep their declaration. */
-export function withOutputs(model: Model, values: readonly string[]): Model {
+function withOutputs(model: Model, values: readonly string[]): Model {
   const declared = new Map(model.graph.outputs.map((output) => [output.name, output]))
   const added = values.filter((name) => !declared.has(name))
   const outputs = [...model.graph.outputs, ...added.map((name) => ({ name, metadataProps: [] }))]

@@ -30,7 +30,7 @@ import type { ValueShapes } from './value-types.js'
 import { widenFloat16 } from './widen-float16.js'
 
 /** Per-channel QuantizeLinear and DequantizeLinear exist from opset 13 on. */
-export const QUANTIZABLE_OPSET = 13
+const QUANTIZABLE_OPSET = 13
 
 export interface PrepareOptions {
   readonly open: OpenModel
@@ -74,7 +74,7 @@ export async function prepareModel(model: Model, options: PrepareOptions): Promi
   }
 }
 
-export function plainPasses(options: Pick<PrepareOptions, 'widenFloat16'> = {}): readonly Pass[] {
+function plainPasses(options: Pick<PrepareOptions, 'widenFloat16'> = {}): readonly Pass[] {
   return [
     // First: what an exporter left inside functions (PyTorch's dynamo exporter, onnxscript) is
     // layers like any other from here on; no other pass looks into a function.
@@ -91,7 +91,7 @@ export function plainPasses(options: Pick<PrepareOptions, 'widenFloat16'> = {}):
   ]
 }
 
-export function foldingPasses(
+function foldingPasses(
   { open, opset = QUANTIZABLE_OPSET }: PrepareOptions,
   shapes: ValueShapes,
 ): readonly (Pass | AsyncPass)[] {

@@ -22,14 +22,12 @@ export {
   collectChannelMaxima,
 } from './equalization/channel-maxima.js'
 export {
-  clipPoints,
   type EqualizedPair,
   equalizeLayers,
   type EqualizeOptions,
   type EqualizeResult,
 } from './equalization/equalize.js'
 export {
-  SMOOTH_OP_TYPES,
   type SmoothedGroup,
   type SmoothOpType,
   smoothPoints,
@@ -52,13 +50,12 @@ export {
   type ConvertFloat16Options,
   type ConvertFloat16Result,
   FLOAT16_BLOCKED_OPS,
-  FLOAT16_DEFAULTS,
   type Float16LayerReport,
   float16ObservationPoints,
   type Float16ReadBack,
   readBackFloat16,
 } from './float16/index.js'
-export { activationParams, type QuantizationParams, type RealRange } from './integers/params.js'
+export { type QuantizationParams, type RealRange } from './integers/params.js'
 export type { WeightRange } from './integers/quantize-weight.js'
 export { saturates } from './integers/saturation.js'
 export type { DataSource } from './layers/data-source.js'
@@ -85,7 +82,7 @@ export type {
 export type { LayerSensitivity } from './search/sensitivity.js'
 export { chooseTechniques, type TechniqueOptions } from './search/techniques.js'
 export { observationPoints } from './static/observation-points.js'
-export { type QuantizeStaticOptions, STATIC_DEFAULTS } from './static/options.js'
+export { type QuantizeStaticOptions } from './static/options.js'
 export { quantizeStatic, type QuantizeStaticResult } from './static/quantize-static.js'
 export {
   quantizeVerified,
@@ -106,5 +103,4 @@ export {
   type QuantizeWeightsOptions,
   type QuantizeWeightsResult,
   type WeightLayerReport,
-  WEIGHTS_DEFAULTS,
 } from './weights/index.js'

@@ -9,7 +9,7 @@ export function percent(fraction: number, digits = 2): string {
   return `${decimal(fraction * 100, digits)} %`
 }
 
-export function decimal(value: number, digits: number): string {
+function decimal(value: number, digits: number): string {
   const text = Math.abs(value).toFixed(digits)
   return value < 0 && Number(text) !== 0 ? `${MINUS}${text}` : text
 }

@@ -27,7 +27,7 @@ function normals(seed: number) {
 }
 
 /** Two convolutions and a Gemm. */
-export function classifier(): Model {
+function classifier(): Model {
   const normal = normals(1)
   return model()
     .input('image', 'float32', ['n', 3, 16, 16])

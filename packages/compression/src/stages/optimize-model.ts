@@ -12,7 +12,7 @@ const WEIGHTS_NAME = 'optimized.bin'
  * Nobody reads the weights of an optimized model, so large ones go to a file beside it: one .onnx file
  * could not hold more than 2 GiB.
  */
-export const OPTIMIZED_WITHOUT_WEIGHTS = {
+const OPTIMIZED_WITHOUT_WEIGHTS = {
   'session.optimized_model_external_initializers_file_name': WEIGHTS_NAME,
   'session.optimized_model_external_initializers_min_size_in_bytes': String(1 << 16),
 }

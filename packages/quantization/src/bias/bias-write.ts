@@ -20,7 +20,7 @@ export function hasBiasPlace({ float, addition }: IntegerLayer): boolean {
 }
 
 /** The layer's bias as the kernel adds it, Gemm's beta applied; zeros where it has none. */
-export function biasOf({ float, addition }: IntegerLayer): Float64Array {
+function biasOf({ float, addition }: IntegerLayer): Float64Array {
   const tensor = addition?.constant ?? float.bias
   if (tensor === undefined) return new Float64Array(float.channels)
   const values = toFloat32(tensor)

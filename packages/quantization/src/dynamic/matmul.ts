@@ -11,7 +11,7 @@ import { int8Tensor } from '../writing/written-constants.js'
 import type { DynamicWriter, WrittenWeight } from './operand.js'
 
 /** TensorProto.FLOAT, the `to` of Cast. */
-export const FLOAT = 1
+const FLOAT = 1
 
 export function rewriteMatMul(writer: DynamicWriter, layer: WeightedLayer): WrittenWeight {
   const { node } = layer

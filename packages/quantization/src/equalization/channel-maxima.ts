@@ -68,7 +68,7 @@ async function* worthwhile(
 }
 
 /** Raises `maxima`, by value, batch by batch. Infinite values and NaN are left out. */
-export function channelMaxima(
+function channelMaxima(
   points: readonly ChannelPoint[],
   maxima: ReadonlyMap<string, Float32Array>,
 ): Probe<ReadonlyMap<string, Float32Array>> {

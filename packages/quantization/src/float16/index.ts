@@ -4,7 +4,6 @@ export {
   type ActivationRanges,
   type ConvertFloat16Options,
   FLOAT16_BLOCKED_OPS,
-  FLOAT16_DEFAULTS,
 } from './options.js'
 export { type Float16ReadBack, readBackFloat16 } from './read-back-float16.js'
 export type { Float16LayerReport } from './report.js'

@@ -99,7 +99,7 @@ export const FLOAT16_BLOCKED_OPS = [
 
 const { parameters } = STEP_TABLE.convert_float16
 
-export const FLOAT16_DEFAULTS = {
+const FLOAT16_DEFAULTS = {
   type: parameters.float_type.default,
   keepIoTypes: parameters.keep_io_types.default,
   opBlockList: FLOAT16_BLOCKED_OPS,

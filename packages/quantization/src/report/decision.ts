@@ -7,7 +7,7 @@ export function toDiagnostic(node: Node, { reason, message }: WhyNot): Diagnosti
   return note(node, { severity: severityOf(reason), code: reason, message: said })
 }
 
-export function note(
+function note(
   node: Node,
   diagnostic: Pick<Diagnostic, 'severity' | 'code' | 'message'>,
 ): Diagnostic {

@@ -69,7 +69,7 @@ export async function collectLayerGrams({
  * One result for each request, in order. Of a batch only as many samples are looked at as have 8 MiB
  * of patches; a batch whose values are not finite at a layer is left out there.
  */
-export function layerGrams(requests: readonly GramRequest[]): Probe<readonly LayerGram[]> {
+function layerGrams(requests: readonly GramRequest[]): Probe<readonly LayerGram[]> {
   return {
     attach: ({ editor, emit, show }) => {
       const writer = new GramWriter({ editor, emit })

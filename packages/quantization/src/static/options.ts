@@ -61,7 +61,7 @@ export type ResolvedStaticOptions = Required<
 const { parameters } = STEP_TABLE.quantize_static
 
 /** Those of the recipe. */
-export const STATIC_DEFAULTS = {
+const STATIC_DEFAULTS = {
   activationType: parameters.activation_type.default,
   weightType: parameters.weight_type.default,
   perChannel: parameters.per_channel.default,

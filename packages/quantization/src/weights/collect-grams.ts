@@ -58,7 +58,7 @@ export async function collectGrams(options: CollectGramsOptions): Promise<GramSt
  * The Gram matrix of each point, by value name. A batch whose activations are not finite is left out at
  * the inputs concerned.
  */
-export function inputGrams(points: readonly GramPoint[]): Probe<ReadonlyMap<string, InputGram>> {
+function inputGrams(points: readonly GramPoint[]): Probe<ReadonlyMap<string, InputGram>> {
   return {
     attach: ({ emit, show }) => {
       const outputs = points.map((point) => addGram(emit, point))

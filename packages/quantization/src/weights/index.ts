@@ -5,7 +5,7 @@ export {
   gramPoints,
 } from './collect-grams.js'
 export { type GramStatistics, type InputGram } from './gram-statistics.js'
-export { type QuantizeWeightsOptions, WEIGHTS_DEFAULTS } from './options.js'
+export { type QuantizeWeightsOptions } from './options.js'
 export {
   quantizeWeights,
   type QuantizeWeightsContext,

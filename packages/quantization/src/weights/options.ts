@@ -59,7 +59,7 @@ export type ResolvedWeightsOptions = Required<QuantizeWeightsOptions>
 
 const { parameters } = STEP_TABLE.quantize_weights
 
-export const WEIGHTS_DEFAULTS = {
+const WEIGHTS_DEFAULTS = {
   bits: parameters.bits.default,
   blockSize: parameters.block_size.default,
   symmetric: parameters.symmetric.default,

@@ -31,7 +31,7 @@ function textOf(content: Content): string {
  * Characters that would be read as markup, and those that deceive the eye: control characters, and
  * those that turn the direction of what follows.
  */
-export function escapeText(text: string): string {
+function escapeText(text: string): string {
   return text
     .replace(/\p{Surrogate}/gu, '\uFFFD')
     .replace(UNSEEN, '\uFFFD')
