@@ -17,7 +17,6 @@ export { microsoftOpTable } from './microsoft-op-table.js'
 export {
   type IntegerKernel,
   type LayerKind,
-  OP_FAMILIES,
   type OpFacts,
   type OpFamily,
   type ShapeOf,
@@ -25,17 +24,13 @@ export {
 export { opTable } from './op-table.js'
 export {
   CLASSICAL_ML_OP_TYPES,
-  type ClassicalMlOpType,
   NEWEST_CLASSICAL_ML_OPSET,
 } from './op-types/classical-ml-op-types.js'
 export { MICROSOFT_OP_TYPES, type MicrosoftOpType } from './op-types/microsoft-op-types.js'
 export {
-  isMicrosoftOpType,
-  isOpType,
   KNOWN_OP_TYPES,
   MICROSOFT_DOMAIN,
   microsoftOpRow,
-  microsoftOpSet,
   type MicrosoftOpTable,
   type OpKey,
   opKey,

@@ -103,7 +103,7 @@ function criterionOf(options: PruneWeightsOptions): Criterion {
 }
 
 /** `2:4` → 2 of 4. Throws `pruning_options_invalid`. */
-export function parsePattern(pattern: string): KeptOf {
+function parsePattern(pattern: string): KeptOf {
   const [, n, m] = /^(\d{1,2}):(\d{1,2})$/.exec(pattern) ?? []
   const [kept, of] = [Number(n), Number(m)]
   if (kept >= 1 && kept < of && of <= MAX_GROUP) return { kept, of }

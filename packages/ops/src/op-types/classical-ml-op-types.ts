@@ -24,5 +24,3 @@ export const CLASSICAL_ML_OP_TYPES = [
   'TreeEnsembleRegressor',
   'ZipMap',
 ] as const
-
-export type ClassicalMlOpType = (typeof CLASSICAL_ML_OP_TYPES)[number]

@@ -51,11 +51,6 @@ export function opSet(...opTypes: readonly OpType[]): ReadonlySet<string> {
   return new Set(opTypes)
 }
 
-/** A set of operators of com.microsoft. */
-export function microsoftOpSet(...opTypes: readonly MicrosoftOpType[]): ReadonlySet<string> {
-  return new Set(opTypes)
-}
-
 /** Every operator that is known, by domain, in alphabetical order. */
 export const KNOWN_OP_TYPES: ReadonlyMap<string, readonly string[]> = new Map<
   string,
@@ -65,10 +60,6 @@ export const KNOWN_OP_TYPES: ReadonlyMap<string, readonly string[]> = new Map<
   ['ai.onnx.ml', CLASSICAL_ML_OP_TYPES],
   [MICROSOFT_DOMAIN, MICROSOFT_OP_TYPES],
 ])
-
-export function isOpType(name: string): name is OpType {
-  return Object.hasOwn(OP_VERSIONS, name)
-}
 
 export function isMicrosoftOpType(name: string): name is MicrosoftOpType {
   return (MICROSOFT_OP_TYPES as readonly string[]).includes(name)
