@@ -22,7 +22,6 @@ export {
   DEAD_CHANNEL_VALUES,
   type DeadChannelOptions,
   type DeadChannels,
-  deadChannels,
   findDeadChannels,
 } from './quality/dead-channels.js'
 export { assessData, type Observations } from './quality/diagnose.js'

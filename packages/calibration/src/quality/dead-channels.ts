@@ -42,7 +42,7 @@ export async function findDeadChannels(
  * leaves the session. It has seen enough when every channel has moved, or enough values were fed.
  * Channels are axis 1 of convolutions' outputs (four dimensions and more), else the last axis.
  */
-export function deadChannels(
+function deadChannels(
   points: readonly string[],
   ranks: ReadonlyMap<string, number>,
 ): Probe<readonly DeadChannels[]> {
