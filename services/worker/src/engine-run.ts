@@ -12,15 +12,18 @@ import { watchMemory } from './memory-watch.js'
 import type { EngineFolder } from './work-folders.js'
 import type { WorkerSettings } from './worker-deps.js'
 
-/** Private copies, each checked against its hash. */
+/**
+ * Private copies, each checked against its hash. They are numbered: a role may have what file names have
+ * not (`decisions/2/1-prune_weights`).
+ */
 export function fetchInputs(
   store: BlobStore,
   claim: ClaimedStage,
   folder: EngineFolder,
 ): Promise<StartMessage['inputs']> {
   return Promise.all(
-    claim.inputs.map(async ({ role, sha256 }) => {
-      const path = join(folder.inputs, role)
+    claim.inputs.map(async ({ role, sha256 }, at) => {
+      const path = join(folder.inputs, String(at))
       await store.copyToFile(sha256, path)
       return { role, path, sha256 }
     }),

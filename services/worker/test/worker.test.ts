@@ -38,6 +38,21 @@ describe.each(availableSurroundings)('a worker, with %s', (surroundings) => {
     expect(content).toContain('"seed":7')
   })
 
+  it('hands over inputs whose roles are no names of files', async () => {
+    const texts = ['one', 'two', 'three']
+    const roles = ['decisions/2/1-prune_weights', '../evaluation', 'data']
+    const inputs = await Promise.all(
+      roles.map(async (role, i) => ({ role, from: { blob: await bench.put(texts[i] ?? '') } })),
+    )
+    const test = await bench.submit([{ name: 'a', kind: 'report', params: {}, inputs }])
+    expect((await bench.ended(test)).state).toBe('succeeded')
+    const { outputs } = await bench.stage(test, 'a')
+    const content = Buffer.concat(
+      await (await bench.store.get(outputs!['model']!.sha256)).toArray(),
+    ).toString()
+    expect(JSON.parse(content)).toMatchObject({ texts })
+  })
+
   it('gives an engine no environment, an empty current folder, and one process per stage', async () => {
     const test = await bench.submit([
       { name: 'a', kind: 'prepare', params: { n: 1 }, inputs: [] },
