@@ -62,7 +62,7 @@ describe('the whole journey', () => {
 
     const shown = async (id: string) =>
       (await client.report(id)).stages.map(({ name, from_cache: fromCache }) => [name, fromCache])
-    const names = ['prepare', 'calibrate', 'quantize_static', 'evaluate', 'report']
+    const names = ['prepare', '1-calibrate', '1-quantize_static', 'evaluate', 'report']
     expect(await shown(first.id)).toEqual(names.map((name) => [name, false]))
     expect(await shown(again.id)).toEqual(names.map((name) => [name, true]))
   }, 120_000)
@@ -218,8 +218,8 @@ describe('a running job', () => {
       ])
       expect(cached).toEqual([
         ['prepare', true],
-        ['calibrate', true],
-        ['quantize_static', true],
+        ['1-calibrate', true],
+        ['1-quantize_static', true],
         ['evaluate', false],
         ['report', false],
       ])
@@ -229,7 +229,7 @@ describe('a running job', () => {
   it('finishes although every connection to the database is cut, twice', async () => {
     const { client } = tenant
     const job = await submit(client, staticJob(uploads, 7))
-    for (const name of ['calibrate', 'evaluate']) {
+    for (const name of ['1-calibrate', 'evaluate']) {
       await until(`${name} to run`, async () =>
         (await runningStages(job.id).catch((): readonly string[] => [])).includes(name),
       )

@@ -57,7 +57,7 @@ describe('the embedded stack', () => {
     const job = await submit(client, staticJob(uploads), 'once')
     await until('the calibration to run', async () =>
       (await client.stages(job.id)).some(
-        ({ name, state }) => name === 'calibrate' && state === 'running',
+        ({ name, state }) => name === '1-calibrate' && state === 'running',
       ),
     )
     const family = await descendantsOf(first.stack.pid)
@@ -75,8 +75,8 @@ describe('the embedded stack', () => {
     const attempts = (await again.stages(job.id)).map(({ name, attempt }) => [name, attempt])
     expect(attempts).toEqual([
       ['prepare', 1],
-      ['calibrate', 2],
-      ['quantize_static', 1],
+      ['1-calibrate', 2],
+      ['1-quantize_static', 1],
       ['evaluate', 1],
       ['report', 1],
     ])
