@@ -14,7 +14,11 @@ export interface PruneWeightsOptions {
   readonly sparsity?: number
   /** Instead of `sparsity`: weights with |w| below it become 0. */
   readonly threshold?: number
-  /** `global` (default): the smallest weights of all layers; `layer`: the same share of each. */
+  /**
+   * How `sparsity` is spread over the layers, each of which loses its smallest weights. `adaptive`
+   * (default): by what each loses with them (`spread-adaptively.ts`); `global`: the smallest weights of
+   * all layers; `layer`: the same share of each.
+   */
   readonly scope?: PruningScope
   /**
    * `unstructured` (default), or N:M: of each M consecutive weights along the summed axis at most N

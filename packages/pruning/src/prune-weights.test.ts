@@ -56,7 +56,8 @@ function prunedMatMul(
 describe('pruneWeights by sparsity', () => {
   it('makes exactly the share of all weights zero, the smallest of all layers, and no biases', () => {
     const before = network()
-    const { model: after, total, layers } = pruneWeights(before, { sparsity: 0.3 })
+    const options = { sparsity: 0.3, scope: 'global' } as const
+    const { model: after, total, layers } = pruneWeights(before, options)
     checkModel(after)
     const [conv, gemm] = [valuesOf(after, 'conv_w'), valuesOf(after, 'gemm_w')]
     expect(zeros(conv) + zeros(gemm)).toBe(Math.round(0.3 * 288))
@@ -81,6 +82,24 @@ describe('pruneWeights by sparsity', () => {
       },
       expect.objectContaining({ node: 'gemm', decision: 'pruned' }),
     ])
+  })
+
+  it('by default takes the smallest of each layer, as many as cost it least, whatever its scale', () => {
+    const before = network()
+    const { model: after, total } = pruneWeights(before, { sparsity: 0.3 })
+    expect(total.zerosAfter).toBe(86)
+    for (const name of ['conv_w', 'gemm_w']) {
+      const [was, is] = [valuesOf(before, name), valuesOf(after, name)]
+      const fallen = was.filter((_, i) => is[i] === 0).map(Math.abs)
+      const kept = is.filter((value) => value !== 0).map(Math.abs)
+      expect(Math.max(...fallen)).toBeLessThan(Math.min(...kept))
+    }
+    const graph = before.graph
+    const larger = toFloat32(graph.initializers.get('conv_w')!).map((value) => value * 64)
+    const initializers = new Map(graph.initializers)
+    initializers.set('conv_w', tensorFromFloats('float32', [8, 4, 1, 1], larger))
+    const scaled = pruneWeights({ ...before, graph: { ...graph, initializers } }, { sparsity: 0.3 })
+    expect(zeros(valuesOf(scaled.model, 'conv_w'))).toBe(zeros(valuesOf(after, 'conv_w')))
   })
 
   it('takes the same share of each layer by request', () => {
@@ -347,7 +366,8 @@ describe('which weights pruneWeights considers', () => {
       .node('MatMul', ['h', 'w'], ['y'])
       .output('y')
       .build()
-    const { model: after, total, layers } = pruneWeights(built, { sparsity: 0.5 })
+    const options = { sparsity: 0.5, scope: 'global' } as const
+    const { model: after, total, layers } = pruneWeights(built, options)
     checkModel(after)
     expect(total.elements).toBe(16)
     expect(layers).toHaveLength(5)

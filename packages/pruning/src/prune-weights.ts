@@ -17,6 +17,7 @@ import {
   isFiniteBits,
   isZero,
 } from './select-smallest.js'
+import { spreadAdaptively } from './spread-adaptively.js'
 
 /** How many weights there are, and how many of them are 0. */
 export interface ZeroCount {
@@ -50,10 +51,10 @@ export interface PruneWeightsResult {
 /**
  * Makes weights of layers 0: the smallest of them, those below a threshold, or a pattern (`options`).
  * With `sparsity` exactly round(sparsity · n) weights are 0 afterwards, those counted that were 0
- * before; among equal magnitudes the first of the model fall. NaN and infinities stay. Weights of
+ * before; among equal magnitudes the first fall. NaN and infinities stay. Weights of
  * layers that nothing prunes keep their initializers, and the model shares them.
  *
- * Reads external weights where they lie, two or three times each, and holds those it prunes.
+ * Reads external weights where they lie, up to four times each, and holds those it prunes.
  *
  * Throws `pruning_options_invalid`, and `pruning_not_applicable` where no weight can be pruned.
  */
@@ -103,14 +104,18 @@ function fallingOf(
     }
     case 'sparsity': {
       const { sparsity, scope } = criterion
-      if (scope === 'layer') {
-        return (_weight, bits) =>
-          fallingAt(cutSmallest(() => [bits], Math.round(sparsity * bits.length)))(bits)
+      const elements = weights.reduce((sum, { tensor }) => sum + elementCount(tensor.dims), 0)
+      const count = Math.round(sparsity * elements)
+      if (scope === 'global') {
+        const falling = fallingAt(cutSmallest(() => eachBitsOf(weights), count))
+        return (_weight, bits) => falling(bits)
       }
-      const count = weights.reduce((sum, { tensor }) => sum + elementCount(tensor.dims), 0)
-      const cut = cutSmallest(() => eachBitsOf(weights), Math.round(sparsity * count))
-      const falling = fallingAt(cut)
-      return (_weight, bits) => falling(bits)
+      const counts =
+        scope === 'layer'
+          ? weights.map(({ tensor }) => Math.round(sparsity * elementCount(tensor.dims)))
+          : spreadAdaptively(eachBitsOf(weights), count)
+      const ofWeight = new Map(weights.map((weight, i) => [weight, counts[i]!]))
+      return (weight, bits) => fallingAt(cutSmallest(() => [bits], ofWeight.get(weight)!))(bits)
     }
   }
 }

@@ -4,7 +4,7 @@ import type { ParameterValues } from '../language/parameter-value.js'
 /** `N:M`: of each M weights in a row along the summed dimension, at most N are not zero. */
 const PRUNING_PATTERNS = ['unstructured', '2:4', '1:4', '4:8', '2:8', '1:8', '1:2', '8:16'] as const
 
-export const PRUNING_SCOPES = ['global', 'layer'] as const
+export const PRUNING_SCOPES = ['adaptive', 'global', 'layer'] as const
 export type PruningScope = (typeof PRUNING_SCOPES)[number]
 
 /** Operators whose constant weights can be pruned; the recurrent ones only by request. */
@@ -45,9 +45,9 @@ const parameters = {
   scope: {
     type: 'choice',
     choices: PRUNING_SCOPES,
-    default: 'global',
+    default: 'adaptive',
     description:
-      'global: the smallest weights of the whole model go, so that layers with many small weights lose more of them; layer: every layer loses the same part of its own.',
+      'How sparsity is spread over the layers, each of which loses its smallest weights. adaptive: as much from each as costs it least (LAMP); global: the smallest weights of the whole model; layer: the same part of each.',
   },
   pattern: {
     type: 'choice',

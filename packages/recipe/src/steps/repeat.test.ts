@@ -39,7 +39,7 @@ describe('prune_weights', () => {
     expect(parse(prune)).toEqual({
       type: 'prune_weights',
       sparsity: 0.5,
-      scope: 'global',
+      scope: 'adaptive',
       pattern: 'unstructured',
       criterion: 'magnitude',
       op_types_to_prune: [],
@@ -120,7 +120,7 @@ describe('stepAt', () => {
   it('gives the number at a fraction of the range, rounded', () => {
     const step = inner({ type: 'prune_weights', sparsity: { from: 0.3, to: 0.95 } })
     const at = (fraction: number) => stepAt(step, fraction)
-    expect(at(0)).toMatchObject({ sparsity: 0.3, scope: 'global' })
+    expect(at(0)).toMatchObject({ sparsity: 0.3, scope: 'adaptive' })
     expect(at(1)).toMatchObject({ sparsity: 0.95 })
     expect(at(1 / 7)).toMatchObject({ sparsity: 0.392857 })
   })
