@@ -52,6 +52,22 @@ describe('modelFacts', () => {
     expect(modelFacts(built.build())).toMatchObject({ parameters: 8, sparsity: zeros })
   })
 
+  it('knows the zero of integers that are cast, and leaves out what they are scaled by', () => {
+    const built = model()
+      .input('x', 'float32', ['n', 1, 4, 4])
+      .initializer('q', tensorFromInts('uint8', [2, 1, 1, 2], [7, 1, 3, 3]))
+      .initializer('zp', tensorFromInts('uint8', [2, 1, 1, 1], [7, 3]))
+      .floats('s', [2, 1, 1, 1], [1, 1])
+      .node('Cast', ['q'], ['f'], { to: 1 })
+      .node('Cast', ['zp'], ['z'], { to: 1 })
+      .node('Sub', ['f', 'z'], ['d'])
+      .node('Mul', ['d', 's'], ['w'])
+      .node('Conv', ['x', 'w'], ['y'])
+      .output('y')
+      .build()
+    expect(modelFacts(built)).toMatchObject({ parameters: 4, sparsity: 0.75 })
+  })
+
   it('counts constants of nodes, bodies of If, and domains', () => {
     const body = model().node('com.microsoft::Gelu', ['x'], ['g']).output('g').graph()
     const branching = model({ domains: { 'com.microsoft': 1 } })

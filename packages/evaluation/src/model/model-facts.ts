@@ -3,6 +3,7 @@ import { type Graph, indexGraph, type Model, type Node, walkGraphs, walkNodes } 
 import { macsOf, type ShapeOf } from '@pare/ops'
 import { elementCount, type Tensor, toNumbers } from '@pare/tensor'
 
+import { castWeights } from './cast-weights.js'
 import { type PackedWeight, packedWeight } from './packed-weights.js'
 
 export interface ModelFacts {
@@ -43,7 +44,7 @@ export function modelFacts(model: Model): ModelFacts {
 
 interface Constant {
   readonly tensor: Tensor
-  /** What stands for zero, where a DequantizeLinear node says so. */
+  /** What stands for zero, where a DequantizeLinear node or a subtraction says so. */
   readonly zeroPoint?: ZeroPoint
   /** What it holds, where that is several weights to a byte. */
   readonly packed?: PackedWeight
@@ -67,7 +68,14 @@ function* constants(model: Model): Generator<Constant> {
       const value = node.opType === 'Constant' && node.attributes.get('value')
       if (value && value.type === 'tensor') yield { tensor: value.value }
     }
-    const quantizationParameters = findQuantizationParameters(graph)
+    const casts = castWeights(graph)
+    for (const [name, tensor] of casts.zeroPoints) {
+      zeroPoints.set(name, { tensor, axis: tensor.dims.findLastIndex((size) => size > 1) })
+    }
+    const quantizationParameters = new Set([
+      ...findQuantizationParameters(graph),
+      ...casts.parameters,
+    ])
     for (const [name, tensor] of graph.initializers) {
       if (quantizationParameters.has(name)) continue
       const [zeroPoint, packed] = [zeroPoints.get(name), packedWeights.get(name)]

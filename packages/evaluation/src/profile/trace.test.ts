@@ -34,6 +34,16 @@ describe('readTrace', () => {
     ])
   })
 
+  it('puts what surrounds first, where both start within the same microsecond', () => {
+    const events = [kernel('inner', 5, 2), kernel('outer', 5, 9), run(0)]
+    expect(namesOf(fileOf(events))).toEqual([
+      [
+        ['outer', 9],
+        ['inner', 2],
+      ],
+    ])
+  })
+
   it('reads names that onnxruntime did not escape', () => {
     const names = ['say "x"', 'two\nlines', '\\', '","args" : {', '{"cat" : "Node"']
     const events = [run(0), ...names.map((name, at) => kernel(name, at + 1, 1))]
@@ -56,5 +66,13 @@ describe('ownTimes', () => {
       { name: 'z', opType: 'Relu', start: 100, duration: 8 },
     ]
     expect(ownTimes(events)).toEqual([30, 25, 15, 30, 8])
+  })
+
+  it('knows what runs inside although its cut-off end seems to be later', () => {
+    const events = [
+      { name: 'if', opType: 'If', start: 10, duration: 10 },
+      { name: 'x', opType: 'Relu', start: 12, duration: 9 },
+    ]
+    expect(ownTimes(events)).toEqual([1, 9])
   })
 })

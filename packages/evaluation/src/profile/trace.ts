@@ -23,7 +23,10 @@ export function readTrace(text: string): readonly (readonly KernelEvent[])[] {
     .filter(({ category, name }) => category === 'Session' && name === 'model_run')
     .map(({ start }) => start)
     .sort((a, b) => a - b)
-  const kernels = events.flatMap(kernelEvent).sort((a, b) => a.start - b.start)
+  // What starts within the same microsecond: what surrounds before what it surrounds.
+  const kernels = events
+    .flatMap(kernelEvent)
+    .sort((a, b) => a.start - b.start || b.duration - a.duration)
   return starts.map((start, run) => {
     const end = starts[run + 1] ?? Infinity
     return kernels.filter((kernel) => kernel.start >= start && kernel.start < end)
@@ -59,6 +62,9 @@ function readEvents(text: string): readonly TraceEvent[] {
   })
 }
 
+/** Start and duration are whole microseconds, cut off: an end may seem to be so much later or earlier. */
+const CUT_OFF = 2
+
 /**
  * For each event the position of the one inside which it ran: the If, Loop or Scan of a body's node.
  * `events` are one run's, in the order of their start.
@@ -69,7 +75,8 @@ export function surrounding(events: readonly KernelEvent[]): readonly (number | 
     while (open.length > 0 && endOf(events[open.at(-1)!]!) <= event.start) open.pop()
     const around = open.at(-1)
     open.push(at)
-    return around !== undefined && endOf(event) <= endOf(events[around]!) ? around : undefined
+    const isInside = around !== undefined && endOf(event) <= endOf(events[around]!) + CUT_OFF
+    return isInside ? around : undefined
   })
 }
 
