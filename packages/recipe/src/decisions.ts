@@ -1,5 +1,6 @@
 // What a step did with each layer, and why it left some as they were: one row and one vocabulary for all
 // steps, so that reports and searches read them alike.
+import type { PLAIN_STEP_TABLE } from './steps/plain-step-table.js'
 
 interface ReasonRow {
   /** What is said of the layer where the step has nothing closer to say. */
@@ -84,17 +85,10 @@ export function severityOf(reason: Reason): 'warning' | 'info' {
   return row.isWarning === true ? 'warning' : 'info'
 }
 
-/** What became of a layer. `float`, `float32` and `kept`: it was left as it is. */
-export type Decision =
-  | 'integer'
-  | 'quantized'
-  | 'float16'
-  | 'bfloat16'
-  | 'float8e4m3fn'
-  | 'pruned'
-  | 'float'
-  | 'float32'
-  | 'kept'
+/** What became of a layer: what its step makes, or (`float`, `float32`, `kept`) nothing. */
+export type Decision = Steps[keyof Steps]['makes'][number] | 'float' | 'float32' | 'kept'
+
+type Steps = typeof PLAIN_STEP_TABLE
 
 /** What a step decided for one node: a row of `report.json`, as it stands there. */
 export interface LayerDecision<Made extends Decision = Decision> {

@@ -1,4 +1,4 @@
-import type { JobRequest, Step } from '@pare/recipe'
+import { type JobRequest, STEP_TABLE, type StepSpec } from '@pare/recipe'
 
 import type { StageParams } from '../stages/stage.js'
 import type { PlanScope } from './plan-scope.js'
@@ -21,14 +21,14 @@ export function planStart(scope: PlanScope): Working {
   }
 }
 
-/** Steps that compute in integers need float32 inside; the others take float16 as it is. */
+/**
+ * Steps that do no more than store weights take float16 as it is. Those that compute in integers need
+ * float32 inside, and those that give back the form they took give one of float32.
+ */
 function preparation({ recipe }: JobRequest): StageParams<'prepare'> {
-  return recipe.steps.some(({ type }) => NEEDS_FLOAT32.has(type)) ? {} : { keep_float16: true }
+  return recipe.steps.every(({ type }) => STORES.has(STEP_TABLE[type].gives))
+    ? { keep_float16: true }
+    : {}
 }
 
-const NEEDS_FLOAT32: ReadonlySet<Step['type']> = new Set([
-  'prune_weights',
-  'quantize_dynamic',
-  'quantize_static',
-  'repeat',
-])
+const STORES: ReadonlySet<StepSpec['gives']> = new Set(['narrow', 'float16'])

@@ -2,7 +2,7 @@ import type { CoarseHistogram, DataQuality } from '@pare/calibration'
 import type { EvaluationResult, FileSize, OpTypeRow, PrimaryMetric } from '@pare/evaluation'
 import type { Diagnostic } from '@pare/graph'
 import type { LayerSensitivity, TriedCandidate } from '@pare/quantization'
-import type { JobRequest, JsonObject, LayerDecision, Recipe } from '@pare/recipe'
+import type { JobRequest, JsonObject, LayerDecision, PlainStep, Recipe } from '@pare/recipe'
 
 export const REPORT_VERSION = 1
 
@@ -80,7 +80,7 @@ export interface ConstraintCheck {
 export interface StepRow {
   /** `1-prune_weights`; of a round of a repeat `2/1-prune_weights`. */
   readonly label: string
-  readonly type: string
+  readonly type: PlainStep['type']
   readonly parameters: JsonObject
   readonly round?: number
   /** False of a round that broke the constraint: the result was not made from it. */

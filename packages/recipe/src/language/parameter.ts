@@ -115,9 +115,13 @@ export interface StepSpec {
   readonly takes: readonly Form[]
   /** The form that it leaves behind; `same`: the one it was given. */
   readonly gives: Form | 'same'
+  /** What can become of a layer in the step, besides that it is left as it is. */
+  readonly makes: readonly string[]
   readonly parameters: ParameterTable
   /** Which constraint of the request the step cannot do without. */
   readonly needsConstraint?: 'max_drop'
+  /** Parameters that say how far the step went: reports name them beside it. */
+  readonly shown?: readonly string[]
   contradictions?(values: object): readonly Contradiction[]
 }
 

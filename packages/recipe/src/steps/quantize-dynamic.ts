@@ -6,6 +6,7 @@ export const quantizeDynamic = {
     'Integer weights; activations are quantized at run time from their own range. Needs no calibration data.',
   takes: ['trainable', 'folded'],
   gives: 'integer',
+  makes: ['integer'],
   parameters: {
     weight_type: {
       type: 'choice',

@@ -211,6 +211,7 @@ export const quantizeStatic = {
     'Integer weights and activations; the ranges of the activations are calibrated on a dataset.',
   takes: ['trainable', 'folded'],
   gives: 'integer',
+  makes: ['integer', FLOAT8],
   parameters,
   contradictions,
 } as const satisfies StepSpec

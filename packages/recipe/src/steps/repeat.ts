@@ -54,9 +54,10 @@ function rangesIn(value: object, path: string): readonly FoundRange[] {
 export const repeat = {
   description:
     'Does its steps again and again, each round further along its ranges and from the last result that held, until constraints.max_drop would break; the last result that held is delivered.',
-  // What its steps take and give is what it takes and gives.
+  // What its steps take and give is what it takes and gives, and what they make of a layer is theirs.
   takes: FORMS,
   gives: 'same',
+  makes: [],
   parameters,
   needsConstraint: 'max_drop',
   contradictions,

@@ -1,4 +1,6 @@
 // What the model was like behind each step: where several were taken, or one again and again.
+import { STEP_TABLE, type StepSpec } from '@pare/recipe'
+
 import { bytes, milliseconds, percent } from '../../format.js'
 import type { Report, StepRow } from '../../report.js'
 import { type Content, html } from '../markup.js'
@@ -15,8 +17,9 @@ export const steps: Section = {
         rows.map((row) => ({ chosen: row === delivered(rows), cells: cellsOf(row) })),
       )}
       <p class="note">
-        Size: of the file, and of the file in gzip, beside the original. Zeros make no file smaller
-        by themselves and no runtime without sparse kernels faster; they show in gzip.
+        Size: of the file, and of the file in gzip, beside the original. Zeros, and weights of few
+        values, make no file smaller by themselves and no runtime without kernels for them faster;
+        they show in gzip.
       </p>`
   },
 }
@@ -70,13 +73,20 @@ function lossOf({ name, drop }: NonNullable<StepRow['primary']>): Content {
   return html`${drop === null ? '–' : percent(drop)}<span class="why">${name}</span>`
 }
 
-/** What a repeat walks, which is what tells its rounds apart. */
-function changedOf({ parameters }: StepRow): string {
-  const { sparsity, threshold, pattern } = parameters
-  const shown = { sparsity, threshold, pattern: pattern === 'unstructured' ? undefined : pattern }
-  return Object.entries(shown)
-    .flatMap(([name, value]) =>
-      typeof value === 'number' || typeof value === 'string' ? [`${name} ${value}`] : [],
-    )
+/** How far the step went, which is what tells rounds apart; a choice only where it is not the usual. */
+function changedOf({ type, parameters }: StepRow): string {
+  const row: StepSpec = STEP_TABLE[type]
+  const { shown = [] } = row
+  return shown
+    .flatMap((name) => {
+      const value = parameters[name]
+      if (typeof value === 'number') return [`${name} ${value}`]
+      return typeof value === 'string' && value !== usual(row, name) ? [`${name} ${value}`] : []
+    })
     .join(', ')
+}
+
+function usual({ parameters }: StepSpec, name: string): unknown {
+  const spec = parameters[name]
+  return spec !== undefined && 'default' in spec ? spec.default : undefined
 }
