@@ -8,6 +8,6 @@ export const errors = defineErrors({
   pruning_not_applicable: {
     kind: 'unsupported',
     fault: 'model',
-    title: 'No weight of the model can be pruned',
+    title: 'No weight of the model can be changed in the way asked for',
   },
 })

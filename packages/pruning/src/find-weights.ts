@@ -1,4 +1,4 @@
-// The weights that can be pruned and the layers that read them, bodies of control flow included.
+// The weights that a step can rewrite and the layers that read them, bodies of control flow included.
 import {
   type Graph,
   indexGraph,
@@ -11,7 +11,8 @@ import { readLayer } from '@pare/ops'
 import { type WhyNot, whyNot } from '@pare/recipe'
 import type { Tensor } from '@pare/tensor'
 
-import { isPrunable, type ResolvedPruneOptions } from './options.js'
+import { errors } from './errors.js'
+import { isPrunable, type LayerScope } from './options.js'
 import type { SummedAxis } from './select-pattern.js'
 
 /** A constant weight, which one or several layers read. */
@@ -38,13 +39,37 @@ export interface FoundWeights {
  *    MatMul's weight may be either operand. Products of two activations are no layers.
  * 2. Only constants that nothing can override, of a float type of 16 or 32 bits.
  * 3. A weight that several layers read is found once. One that anything else reads (the Gather of a tied
- *    embedding, a layer that is excluded, an output of the graph) stays: a pruned copy beside it would
+ *    embedding, a layer that is excluded, an output of the graph) stays: a changed copy beside it would
  *    make the model larger.
+ *
+ * Throws `pruning_not_applicable` where there are none.
  */
-export function findWeights(graph: Graph, options: ResolvedPruneOptions): FoundWeights {
+export function findWeights(graph: Graph, options: SearchOptions): FoundWeights {
   const search = new Search(options)
   search.enter(graph, () => undefined)
-  return search.found()
+  const found = search.found()
+  if (found.weights.length === 0) throw notApplicable(found.kept)
+  return found
+}
+
+/** What was made of weights, by the layers that read them. */
+export function byLayer<Made extends { readonly weight: Weight }>(
+  made: readonly Made[],
+): ReadonlyMap<Node, readonly Made[]> {
+  const byNode = new Map<Node, Made[]>()
+  for (const one of made) {
+    for (const node of one.weight.layers) {
+      const known = byNode.get(node)
+      if (known === undefined) byNode.set(node, [one])
+      else known.push(one)
+    }
+  }
+  return byNode
+}
+
+export interface SearchOptions extends LayerScope {
+  /** Weights are chosen along the summed axis, which all readers then have to share. */
+  readonly alongSummedAxis: boolean
 }
 
 type ConstantOf = (value: string) => Tensor | undefined
@@ -60,7 +85,7 @@ interface Use {
 const FLOATS: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16'])
 
 class Search {
-  private readonly options: ResolvedPruneOptions
+  private readonly options: SearchOptions
   private readonly layers: Node[] = []
   private readonly kept = new Map<Node, WhyNot>()
   /** By weight, which copies under several names may share. */
@@ -68,7 +93,7 @@ class Search {
   /** For each constant how often it is read, as a weight or otherwise, and by whom. */
   private readonly readers = new Map<Tensor, (Node | 'output')[]>()
 
-  constructor(options: ResolvedPruneOptions) {
+  constructor(options: SearchOptions) {
     this.options = options
   }
 
@@ -140,12 +165,12 @@ class Search {
       const by = other ?? uses[0]!.node
       return whyNot(
         'weight_shared',
-        `${by.opType} ${nodeLabel(by)} reads its weight too, and is not pruned`,
+        `${by.opType} ${nodeLabel(by)} reads its weight too, and stays as it is`,
       )
     }
     const { axis, run } = uses[0]!.summed
     const isAlike = uses.every(({ summed }) => summed.axis === axis && summed.run === run)
-    if (isAlike || this.options.criterion.kind !== 'pattern') return undefined
+    if (isAlike || !this.options.alongSummedAxis) return undefined
     return whyNot('weight_shared', 'its readers sum over different axes')
   }
 }
@@ -179,4 +204,10 @@ function leftUse(node: Node, constant: ConstantOf): readonly Use[] | undefined {
   const { dims } = tensor
   const axis = Math.max(dims.length - 1, 0)
   return [{ node, name, tensor, summed: { dims, axis, run: Math.max(1, dims[axis] ?? 1) } }]
+}
+
+function notApplicable(kept: ReadonlyMap<Node, WhyNot>) {
+  const messages = [...new Set([...kept.values()].map(({ message }) => message))]
+  const why = messages.length === 0 ? 'it has none' : messages.slice(0, 5).join('; ')
+  return errors.pruning_not_applicable(`no weight of the model can be changed: ${why}`)
 }

@@ -44,10 +44,14 @@ export type Criterion =
   | { readonly kind: 'threshold'; readonly threshold: number }
   | ({ readonly kind: 'pattern'; readonly pattern: string } & KeptOf)
 
-export interface ResolvedPruneOptions {
-  readonly criterion: Criterion
+/** Which layers' weights are considered. */
+export interface LayerScope {
   readonly opTypes: readonly PrunableOpType[]
   readonly nodesToExclude: readonly string[]
+}
+
+export interface ResolvedPruneOptions extends LayerScope {
+  readonly criterion: Criterion
 }
 
 const { parameters } = STEP_TABLE.prune_weights
@@ -65,13 +69,19 @@ const MAX_GROUP = 64
 
 /** Fills in the defaults. Throws `pruning_options_invalid`. */
 export function resolvePruneOptions(options: PruneWeightsOptions): ResolvedPruneOptions {
+  return { criterion: criterionOf(options), ...resolveLayerScope(options) }
+}
+
+/** Fills in the defaults. Throws `pruning_options_invalid`. */
+export function resolveLayerScope(
+  options: Pick<PruneWeightsOptions, 'opTypes' | 'nodesToExclude'>,
+): LayerScope {
   const opTypes = options.opTypes ?? PRUNE_WEIGHTS_DEFAULTS.opTypes
   const unknown = opTypes.find((type) => !isPrunable(type))
   if (unknown !== undefined) {
     throw invalid(`opTypes ${unknown} is not one of ${PRUNABLE_OP_TYPES.join(', ')}`)
   }
   return {
-    criterion: criterionOf(options),
     opTypes: opTypes.filter(isPrunable),
     nodesToExclude: options.nodesToExclude ?? PRUNE_WEIGHTS_DEFAULTS.nodesToExclude,
   }

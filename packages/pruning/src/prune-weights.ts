@@ -5,8 +5,7 @@ import { type LayerDecision, type WhyNot, whyNot } from '@pare/recipe'
 import { elementCount, storedArray, type Tensor, tensorFromStored, toFloat32 } from '@pare/tensor'
 
 import { keptDiagnostic, note } from './decision.js'
-import { errors } from './errors.js'
-import { findWeights, type Weight } from './find-weights.js'
+import { byLayer, findWeights, type Weight } from './find-weights.js'
 import { type Criterion, type PruneWeightsOptions, resolvePruneOptions } from './options.js'
 import { fallingByPattern } from './select-pattern.js'
 import {
@@ -59,10 +58,10 @@ export interface PruneWeightsResult {
  * Throws `pruning_options_invalid`, and `pruning_not_applicable` where no weight can be pruned.
  */
 export function pruneWeights(model: Model, options: PruneWeightsOptions = {}): PruneWeightsResult {
-  const resolved = resolvePruneOptions(options)
-  const { weights, layers, kept } = findWeights(model.graph, resolved)
-  if (weights.length === 0) throw notApplicable(kept)
-  const pruned = pruneAll(weights, resolved.criterion)
+  const { criterion, ...scope } = resolvePruneOptions(options)
+  const alongSummedAxis = criterion.kind === 'pattern'
+  const { weights, layers, kept } = findWeights(model.graph, { ...scope, alongSummedAxis })
+  const pruned = pruneAll(weights, criterion)
   const changed = new Map(pruned.map(({ weight, tensor }) => [weight.tensor, tensor]))
   const byNode = byLayer(pruned)
   const rows = layers.map((node) => row(node, byNode.get(node) ?? [], kept.get(node)))
@@ -152,18 +151,6 @@ function withZeros(tensor: Tensor, falls: Uint8Array): Tensor {
   return { ...tensor, data: tensorFromStored(tensor.dataType, tensor.dims, stored).data }
 }
 
-function byLayer(pruned: readonly Pruned[]): ReadonlyMap<Node, readonly Pruned[]> {
-  const byNode = new Map<Node, Pruned[]>()
-  for (const one of pruned) {
-    for (const node of one.weight.layers) {
-      const known = byNode.get(node)
-      if (known === undefined) byNode.set(node, [one])
-      else known.push(one)
-    }
-  }
-  return byNode
-}
-
 function row(
   node: Node,
   own: readonly Pruned[],
@@ -213,10 +200,4 @@ function totalOf(counts: readonly Omit<ZeroCount, 'sparsity'>[]): ZeroCount {
     zerosAfter += count.zerosAfter
   }
   return { elements, zerosBefore, zerosAfter, sparsity: elements === 0 ? 0 : zerosAfter / elements }
-}
-
-function notApplicable(kept: ReadonlyMap<Node, WhyNot>) {
-  const messages = [...new Set([...kept.values()].map(({ message }) => message))]
-  const why = messages.length === 0 ? 'it has none' : messages.slice(0, 5).join('; ')
-  return errors.pruning_not_applicable(`no weight of the model can be pruned: ${why}`)
 }
