@@ -1,7 +1,7 @@
 // What a data set is, as recorded when it was inspected: plain JSON.
 import type { NpyDataType } from './npy.js'
 
-export interface DatasetDescription {
+export type DatasetDescription = {
   /** In alphabetical order; the labels array is one of them. */
   readonly arrays: readonly ArrayDescription[]
   readonly samples: number
@@ -9,7 +9,7 @@ export interface DatasetDescription {
   readonly checks: readonly DatasetCheck[]
 }
 
-export interface ArrayDescription {
+export type ArrayDescription = {
   readonly name: string
   readonly dataType: NpyDataType
   /** With the number of samples first. */
@@ -41,7 +41,7 @@ export type LabelsDescription =
     }
 
 /** Something the owner of the data should know, that does not stop a job. */
-export interface DatasetCheck {
+export type DatasetCheck = {
   readonly severity: 'info' | 'warning'
   readonly code:
     | 'duplicate_samples'

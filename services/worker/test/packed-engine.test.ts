@@ -61,7 +61,10 @@ describe('the packed engine', () => {
   it('runs a job with the thread that counts values and the process that measures memory', async () => {
     const model = await resultOf({ kind: 'inspect_model', files: { model: MODEL } })
     const dataset = await resultOf({ kind: 'inspect_dataset', files: { dataset: DATASET } })
-    const calibration = { sha256: 'd', description: dataset.metrics } as unknown as KnownDataset
+    const calibration = {
+      sha256: 'd',
+      description: dataset.metrics as KnownDataset['description'],
+    }
     const request = parseJobRequest({
       model: 'm',
       datasets: { calibration: 'd', validation: 'd' },
@@ -76,7 +79,7 @@ describe('the packed engine', () => {
       },
     })
     const plan = planJob(request, {
-      model: { sha256: 'm', description: model.metrics } as unknown as KnownModel,
+      model: { sha256: 'm', description: model.metrics as KnownModel['description'] },
       datasets: { calibration, validation: calibration },
     })
     const results = new Map<string, EngineResult>()

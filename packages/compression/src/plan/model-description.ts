@@ -1,5 +1,5 @@
 /** What `inspect_model` learns of an upload: shown by the API and used to check job requests. */
-export interface ModelDescription {
+export type ModelDescription = {
   readonly inputs: readonly ValueSummary[]
   readonly outputs: readonly ValueSummary[]
   readonly ir_version: number
@@ -15,7 +15,7 @@ export interface ModelDescription {
   readonly trial_run: { readonly ok: boolean; readonly detail: string }
 }
 
-export interface ValueSummary {
+export type ValueSummary = {
   readonly name: string
   readonly data_type: string
   /** A number is fixed, a string a named size, null an unknown one; absent: unknown rank. */

@@ -65,12 +65,12 @@ export async function reportedJob(root: string, request: object): Promise<Report
   const plan = planJob(parseJobRequest({ model: 'mdl_1', ...request }), {
     model: {
       sha256: 'model',
-      description: inspected.metrics as unknown as KnownModel['description'],
+      description: inspected.metrics as KnownModel['description'],
     },
     datasets: {
       calibration: {
         sha256: 'data',
-        description: dataset.metrics as unknown as KnownDataset['description'],
+        description: dataset.metrics as KnownDataset['description'],
       },
     },
   })

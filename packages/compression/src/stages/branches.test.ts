@@ -100,7 +100,7 @@ async function run(built: Model, step: object = {}) {
     datasets: {
       calibration: {
         sha256: 'data',
-        description: dataset.metrics as unknown as KnownDataset['description'],
+        description: dataset.metrics as KnownDataset['description'],
       },
     },
   })

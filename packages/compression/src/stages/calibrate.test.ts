@@ -80,10 +80,10 @@ async function uploads(data: Readonly<Record<string, Float32Array>>) {
     blobs[role] = pathOf(dataset, 'canonical')
     datasets[role] = {
       sha256: role,
-      description: dataset.metrics as unknown as KnownDataset['description'],
+      description: dataset.metrics as KnownDataset['description'],
     }
   }
-  const description = inspected.metrics as unknown as KnownModel['description']
+  const description = inspected.metrics as KnownModel['description']
   return { blobs, known: { model: { sha256: 'model', description }, datasets }, folder }
 }
 

@@ -35,11 +35,11 @@ async function planFor(modelPath: string, step: object) {
   const calibration = await runner.run('inspect_dataset', data)
   const request = parseJobRequest({ model: 'mdl_1', recipe: { steps: [step] } })
   const plan = planJob(request, {
-    model: { sha256: 'model', description: model.metrics as unknown as KnownModel['description'] },
+    model: { sha256: 'model', description: model.metrics as KnownModel['description'] },
     datasets: {
       calibration: {
         sha256: 'data',
-        description: calibration.metrics as unknown as KnownDataset['description'],
+        description: calibration.metrics as KnownDataset['description'],
       },
     },
   })

@@ -78,12 +78,15 @@ type Results = ReadonlyMap<string, StageResult>
 async function runJob(step: JsonObject, limit: number, last: string): Promise<Results> {
   const uploads = await upload(limit)
   const known = {
-    model: { sha256: 'model', description: uploads.model.metrics } as unknown as KnownModel,
+    model: {
+      sha256: 'model',
+      description: uploads.model.metrics as KnownModel['description'],
+    },
     datasets: {
       calibration: {
         sha256: 'calibration',
-        description: uploads.dataset.metrics,
-      } as unknown as KnownDataset,
+        description: uploads.dataset.metrics as KnownDataset['description'],
+      },
     },
   }
   const blobs: Readonly<Record<string, string>> = {

@@ -65,12 +65,12 @@ async function runJob(request: object, data: Record<string, TestArray> = arrays)
   const plan = planJob(parseJobRequest({ model: 'mdl_1', recipe, ...request }), {
     model: {
       sha256: 'model',
-      description: inspected.metrics as unknown as KnownModel['description'],
+      description: inspected.metrics as KnownModel['description'],
     },
     datasets: {
       validation: {
         sha256: 'data',
-        description: dataset.metrics as unknown as KnownDataset['description'],
+        description: dataset.metrics as KnownDataset['description'],
       },
     },
   })

@@ -33,8 +33,8 @@ it('quantize_static in float8 answers as the float model does', async () => {
     recipe: { steps: [{ type: 'quantize_static', ...types, calibration: { samples: 64 } }] },
     target: { device: 'cuda' },
   })
-  const description = model.metrics as unknown as KnownModel['description']
-  const known = calibration.metrics as unknown as KnownDataset['description']
+  const description = model.metrics as KnownModel['description']
+  const known = calibration.metrics as KnownDataset['description']
   const plan = planJob(request, {
     model: { sha256: 'model', description },
     datasets: { calibration: { sha256: 'data', description: known } },

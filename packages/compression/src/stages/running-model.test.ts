@@ -108,10 +108,10 @@ async function runJob(
     await writeFile(path, npz({ x: float32Array(data[0], data[1]) }))
     const dataset = await stages.run('inspect_dataset', { dataset: path })
     blobs[role] = pathOf(dataset, 'canonical')
-    const description = dataset.metrics as unknown as KnownDataset['description']
+    const description = dataset.metrics as KnownDataset['description']
     datasets[role] = { sha256: role, description }
   }
-  const description = inspected.metrics as unknown as KnownModel['description']
+  const description = inspected.metrics as KnownModel['description']
   const recipe = { steps: [{ type: 'quantize_static' }] }
   const request = parseJobRequest({ model: 'mdl_1', recipe, constraints })
   const plan = planJob(request, { model: { sha256: 'model', description }, datasets })

@@ -33,11 +33,11 @@ async function inspectExamples() {
   const data = { dataset: example('fashion-calibration.npz') }
   const dataset = await runStage('inspect_dataset', data)
   const known = {
-    model: { sha256: 'model', description: model.metrics as unknown as KnownModel['description'] },
+    model: { sha256: 'model', description: model.metrics as KnownModel['description'] },
     datasets: {
       calibration: {
         sha256: 'calibration',
-        description: dataset.metrics as unknown as KnownDataset['description'],
+        description: dataset.metrics as KnownDataset['description'],
       },
     },
   }

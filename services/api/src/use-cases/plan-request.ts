@@ -31,11 +31,11 @@ export async function planRequest(
   const known: Partial<Record<DatasetRole, KnownDataset>> = {}
   for (const [role, id] of Object.entries(request.datasets) as [DatasetRole, string][]) {
     const dataset = await datasets.get(db, { projectId, id })
-    known[role] = knownOf(
+    known[role] = knownDataset(
       requireReady(DATASET_ERRORS, dataset, { pointer: `#/datasets/${role}`, id }),
     )
   }
-  const plan = planJob(request, { model: knownOf(model), datasets: known })
+  const plan = planJob(request, { model: knownModel(model), datasets: known })
   const { client_job_id: clientJobId = null, validate_only: validateOnly } = call
   return { request, plan: { ...plan, seed: request.seed }, clientJobId, validateOnly }
 }
@@ -87,7 +87,12 @@ function requireReady(
 }
 
 /** The description was written by the inspection that made the upload ready. */
-function knownOf(upload: Upload): KnownModel & KnownDataset {
-  const { sha256, canonicalSha256, description } = upload
-  return { sha256: canonicalSha256 ?? sha256, description } as unknown as KnownModel & KnownDataset
+function knownModel({ sha256, canonicalSha256, description }: Upload): KnownModel {
+  const written = description as KnownModel['description']
+  return { sha256: canonicalSha256 ?? sha256, description: written }
+}
+
+function knownDataset({ sha256, canonicalSha256, description }: Upload): KnownDataset {
+  const written = description as KnownDataset['description']
+  return { sha256: canonicalSha256 ?? sha256, description: written }
 }
