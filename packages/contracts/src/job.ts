@@ -130,7 +130,13 @@ export const JobPreview = Type.Object(
   {
     valid: Type.Literal(true),
     request: AnyObject,
-    stages: Type.Array(Type.Object({ name: Type.String(), kind: Type.String() })),
+    stages: Type.Array(Type.Object({ name: Type.String(), kind: Type.String() }), {
+      description: 'What is decided before anything has run',
+    }),
+    expected_stages: Type.Integer({
+      description:
+        'How many there will be at most: more than `stages` where rounds decide what follows',
+    }),
     artifacts: Type.Array(Type.Object({ name: Type.String(), kind: Type.String() })),
     engine_version: Type.String(),
   },

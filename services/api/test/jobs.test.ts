@@ -74,6 +74,21 @@ describe('submitting a job', () => {
     expect(after.body).toEqual(before.body)
   })
 
+  it('says with validate_only how far a plan is decided, and how long it may become', async () => {
+    const steps = [{ type: 'repeat', steps: [{ type: 'prune_weights' }], max_rounds: 3 }]
+    const constraints = { max_drop: 0.1 }
+    const response = await submit({
+      ...fresh(),
+      recipe: { steps },
+      constraints,
+      validate_only: true,
+    })
+    expect(response.body).toMatchObject({
+      stages: [{ name: 'prepare' }, { name: '1/1-prune_weights' }, { name: '1/measure' }],
+      expected_stages: 9,
+    })
+  })
+
   it('gives the same job for the same client_job_id, and refuses another request with it', async () => {
     const body = { ...fresh(), client_job_id: 'nightly/1' }
     const first = await submit(body)

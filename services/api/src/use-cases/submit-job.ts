@@ -60,6 +60,7 @@ function viewPreview(request: JsonObject, plan: PlannedRequest['plan']): JobPrev
     valid: true,
     request,
     stages: plan.stages.map(({ name, kind }) => ({ name, kind })),
+    expected_stages: plan.expectedStages,
     artifacts: plan.artifacts.map(({ name, kind }) => ({ name, kind })),
     engine_version: plan.engineVersion,
   }
