@@ -80,6 +80,19 @@ describe('planJob', () => {
     expect(() => plan({ recipe }, {})).toThrow(/datasets\/validation/)
   })
 
+  it('leaves a float16 model in float16 where no step computes in integers', () => {
+    const prune = { type: 'prune_weights' }
+    const paramsOf = (...steps: readonly object[]) =>
+      plan({ recipe: { steps }, constraints: { max_drop: 0.1 } }, BOTH).stages[0]!.params
+    const kept = { keep_float16: true }
+    expect(paramsOf(prune)).toEqual(kept)
+    expect(paramsOf({ type: 'repeat', steps: [prune] })).toEqual(kept)
+    expect(paramsOf(prune, { type: 'quantize_weights' })).toEqual(kept)
+    expect(paramsOf(prune, { type: 'convert_float16' })).toEqual(kept)
+    expect(paramsOf(prune, { type: 'quantize_static' })).toEqual({})
+    expect(paramsOf(prune, { type: 'quantize_dynamic' })).toEqual({})
+  })
+
   it('refuses to calibrate without calibration data', () => {
     expect(() => plan({}, { validation: dataset() })).toThrow(/datasets\/calibration/)
   })

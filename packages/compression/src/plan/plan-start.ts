@@ -1,4 +1,4 @@
-import { type JobRequest, STEP_TABLE, type StepSpec } from '@pare/recipe'
+import { type JobRequest, type RangedStep, STEP_TABLE, type StepSpec } from '@pare/recipe'
 
 import type { StageParams } from '../stages/stage.js'
 import type { PlanScope } from './plan-scope.js'
@@ -22,13 +22,15 @@ export function planStart(scope: PlanScope): Working {
 }
 
 /**
- * Steps that do no more than store weights take float16 as it is. Those that compute in integers need
- * float32 inside, and those that give back the form they took give one of float32.
+ * Steps that do no more than store or zero weights take float16 as it is: widened for them, the result
+ * would be twice as large. Those that compute in integers need float32 inside.
  */
 function preparation({ recipe }: JobRequest): StageParams<'prepare'> {
-  return recipe.steps.every(({ type }) => STORES.has(STEP_TABLE[type].gives))
-    ? { keep_float16: true }
-    : {}
+  const steps = recipe.steps.flatMap((step) => (step.type === 'repeat' ? step.steps : [step]))
+  return steps.every(keepsFloat16) ? { keep_float16: true } : {}
 }
 
-const STORES: ReadonlySet<StepSpec['gives']> = new Set(['narrow', 'float16'])
+function keepsFloat16({ type }: RangedStep): boolean {
+  const row: StepSpec = STEP_TABLE[type]
+  return row.keepsFloat16 === true
+}

@@ -115,6 +115,8 @@ export interface StepSpec {
   readonly takes: readonly Form[]
   /** The form that it leaves behind; `same`: the one it was given. */
   readonly gives: Form | 'same'
+  /** It only stores or zeroes weights: a model in float16 is left in it, and not widened before. */
+  readonly keepsFloat16?: true
   /** What can become of a layer in the step, besides that it is left as it is. */
   readonly makes: readonly string[]
   readonly parameters: ParameterTable

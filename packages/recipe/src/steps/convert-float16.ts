@@ -13,6 +13,7 @@ export const convertFloat16 = {
     'Weights and arithmetic in float16 or bfloat16. Halves the file; faster only where the runtime has kernels for it.',
   takes: ['trainable', 'folded'],
   gives: 'float16',
+  keepsFloat16: true,
   makes: NARROW_TYPES,
   parameters: {
     float_type: {

@@ -96,6 +96,7 @@ export const pruneWeights = {
     'Sets the least important weights to zero. The file gets smaller when it is compressed; a runtime without sparse kernels does not get faster.',
   takes: ['trainable', 'folded'],
   gives: 'same',
+  keepsFloat16: true,
   makes: ['pruned'],
   shown: ['sparsity', 'threshold', 'pattern'],
   parameters,

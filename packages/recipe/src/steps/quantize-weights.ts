@@ -86,6 +86,7 @@ export const quantizeWeights = {
     'Weights alone in 8, 4 or 2 bits, in blocks; activations stay float. Makes large layers small; on a CPU it may be slower.',
   takes: ['trainable', 'folded'],
   gives: 'narrow',
+  keepsFloat16: true,
   makes: ['quantized'],
   parameters,
   contradictions,
