@@ -130,6 +130,16 @@ describe('repeat', () => {
     expect(modelOf(last)).toBe('1/1-prune_weights')
   })
 
+  it('delivers what an earlier step left where the first round did not hold', () => {
+    const last = playOut(planOf([REPEAT, { ...REPEAT, max_rounds: 2 }]), [0, 0.5, 0.5]).at(-1)!
+    expect(modelOf(last)).toBe('1/1-prune_weights')
+    expect(last.stages.at(-1)!.params['steps']).toMatchObject([
+      { label: '1/1-prune_weights', kept: true },
+      { label: '2/1-prune_weights', kept: false },
+      { label: '3/1-prune_weights', kept: false },
+    ])
+  })
+
   it.each([null, NaN, 'none', undefined])(
     'takes a drop of %j for one that does not hold',
     (drop) => {

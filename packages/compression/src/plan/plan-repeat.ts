@@ -20,7 +20,8 @@ export function planRepeat(
     const { result, drop } = planRound(step, fraction, held, scope.nextRound())
     if (drop === undefined) return 'undecided'
     const { max_drop: limit = 0 } = scope.basis.request.constraints
-    if (drop === null || drop > limit) return round === 0 ? result : rejectRound(held, result)
+    if (drop === null || drop > limit)
+      return round === 0 && start.trail.length === 0 ? result : rejectRound(held, result)
     held = result
   }
   return held

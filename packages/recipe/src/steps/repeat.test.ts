@@ -96,6 +96,11 @@ describe('repeat', () => {
       'parameter_contradiction',
     ],
     [
+      { type: 'prune_weights', sparsity: { from: 0.5, to: 0.2 } },
+      'steps/0/sparsity',
+      'parameter_contradiction',
+    ],
+    [
       { type: 'prune_weights', sparsity: { from: 0.5, to: 1 } },
       'steps/0/sparsity',
       'parameter_invalid',

@@ -30,11 +30,17 @@ function contradictions({ steps }: ParameterValues<typeof parameters>): readonly
       'nothing changes from round to round: give a number inside a range {"from": …, "to": …}, or leave out the sparsity of prune_weights'
     return [{ parameter: 'steps', detail }]
   }
-  return ranges.flatMap(({ parameter, range }) =>
-    range.from === range.to
-      ? [{ parameter, detail: 'the range begins where it ends; write the number alone' }]
-      : [],
-  )
+  return ranges.flatMap(({ parameter, range }) => {
+    const detail = rangeProblem(range)
+    return detail === undefined ? [] : [{ parameter, detail }]
+  })
+}
+
+/** A round goes on from the last that held: what that took away does not come back. */
+function rangeProblem({ from, to }: Range): string | undefined {
+  if (from === to) return 'the range begins where it ends; write the number alone'
+  if (from < to) return undefined
+  return `the range falls, and rounds go further and further: write {"from": ${to}, "to": ${from}}`
 }
 
 interface FoundRange {
