@@ -29,21 +29,20 @@ function choose(evaluation: AskedMetrics, one: Case) {
       { name: 'y', data_type: dataType, ...(shape === undefined ? {} : { shape }) },
       { name: 'z', data_type: 'float32', shape: ['n', 2] },
     ],
-    dataset: {
-      sha256: 'd',
-      description: {
-        arrays: [
-          { name: 'binary', dataType: 'int64', dims: [8] },
-          { name: 'image', dataType: 'float32', dims: [8, 3] },
-          ...(labels === null ? [] : [label]),
-        ],
-        samples: 8,
-        labels,
-        checks: [],
-      },
-    },
+    dataset: dataset(
+      [
+        { name: 'binary', dataType: 'int64', dims: [8] },
+        { name: 'image', dataType: 'float32', dims: [8, 3] },
+        ...(labels === null ? [] : [label]),
+      ],
+      labels,
+    ),
     role: 'validation',
   })
+}
+
+function dataset(arrays: DatasetDescription['arrays'], labels: Labels) {
+  return { sha256: 'd', description: { arrays, samples: 8, labels, checks: [] } }
 }
 
 function faultOf(evaluation: AskedMetrics, one: Case): RequestFault | undefined {
@@ -135,6 +134,54 @@ describe('the metric asked for', () => {
       code,
       detail: expect.stringMatching(detail) as string,
     })
+  })
+})
+
+describe('the output that nobody named', () => {
+  const judgeable = (outputs: readonly (readonly [string, Shape])[], max = 4) => ({
+    outputs: outputs.map(([name, shape]) => ({
+      ...{ name, data_type: 'float32' },
+      ...(shape === undefined ? {} : { shape }),
+    })),
+    dataset: dataset([{ name: 'label', dataType: 'int64', dims: [8] }], perSample(max)),
+    role: 'validation' as const,
+  })
+  const FEATURES = ['features', ['n', 32]] as const
+  const SCORES = ['scores', ['n', 5]] as const
+  const BOXES = ['boxes', ['n', 100, 4]] as const
+
+  it.each<[string, string, readonly (readonly [string, Shape])[]]>([
+    ['scores', 'features', [FEATURES, SCORES]],
+    ['scores', 'boxes', [BOXES, SCORES]],
+    ['scores', 'something of unknown shape', [['any', undefined], SCORES]],
+  ])('is the one with the classes of the labels: %s behind %s', (name, _, outputs) => {
+    const expected = { metric: 'top1', output: name, labels: 'label', also: [] }
+    expect(chooseMetric({}, judgeable(outputs))).toEqual(expected)
+  })
+
+  it('is judged by a metric that was asked for, if that fits the first, else it is proposed', () => {
+    const asked = { metric: 'top1' } as const
+    expect(chooseMetric(asked, judgeable([FEATURES, SCORES]))).toMatchObject({ output: 'scores' })
+    const choosing = () => chooseMetric(asked, judgeable([BOXES, SCORES]))
+    expect(choosing).toThrow(/evaluation\/metric.*or output "scores"/)
+  })
+
+  it('is the first of those that are alike, and without a name then', () => {
+    const outputs = [SCORES, ['auxiliary', ['n', 5]]] as const
+    for (const max of [4, 3]) {
+      const expected = { metric: 'top1', labels: 'label', also: [] }
+      expect(chooseMetric({}, judgeable(outputs, max))).toEqual(expected)
+    }
+    expect(chooseMetric({ metric: 'fidelity' }, judgeable([FEATURES, SCORES]))).not.toHaveProperty(
+      'output',
+    )
+  })
+
+  it('is asked for where the number of classes does not tell', () => {
+    const choosing = () => chooseMetric({}, judgeable([FEATURES, SCORES], 3))
+    expect(choosing).toThrow(/evaluation\/output.*"features" or "scores"/)
+    const named = chooseMetric({ output: 'scores' }, judgeable([FEATURES, SCORES], 3))
+    expect(named).toMatchObject({ metric: 'top1', output: 'scores' })
   })
 })
 

@@ -4,6 +4,7 @@ import { CodedError } from '@pare/errors'
 import {
   type DatasetRole,
   type JobRequest,
+  metricFacts,
   type MetricName,
   METRICS,
   type RequestFault,
@@ -115,16 +116,67 @@ interface AskedOutput {
 }
 
 function chooseFor(asked: AskedOutput, pointer: string, judgeable: Judgeable): OutputChoice {
-  const output = findOutput(asked.output, pointer, judgeable)
   const labels = labelsFor(asked.labels, pointer, judgeable)
+  const output = judgedOf(asked, pointer, judgeable, labels)
+  // Unnamed, it is the first: requests of a model with one output stay alike.
+  const isFirst = asked.output === undefined && output === judgeable.outputs[0]
   const common = {
-    ...(asked.output === undefined ? {} : { output: asked.output }),
+    ...(isFirst ? {} : { output: output.name }),
     ...(labels === null ? {} : { labels: labels.name }),
   }
   if (asked.metric === undefined) return { ...common, ...defaultMetric(output, labels) }
   const misfit = misfitOf(asked.metric, output, labels)
   if (misfit === null) return { ...common, metric: asked.metric }
-  throw pointedAt(`${pointer}/metric`, misfit, metricsThatFit(output, labels))
+  const others = judgeable.outputs.filter((other) => fits(other, asked.metric, labels))
+  const instead = [
+    ...metricsThatFit(output, labels).map((name) => `"${name}"`),
+    ...others.map(({ name }) => `output "${name}"`),
+  ]
+  throw pointedAt(`${pointer}/metric`, misfit, instead)
+}
+
+/**
+ * The output asked for; else, of several, the one that the labels belong to: whose number of classes is
+ * theirs, else the first that they fit, else the first. Features beside scores fit the labels too, so
+ * where only that number could tell, and does not, the request has to. A metric that was asked for and
+ * does not fit the first is refused.
+ */
+function judgedOf(
+  { output: wanted, metric }: AskedOutput,
+  pointer: string,
+  judgeable: Judgeable,
+  labels: KnownLabels | null,
+): ValueSummary {
+  const { outputs } = judgeable
+  const first = findOutput(wanted, pointer, judgeable)
+  if (wanted !== undefined || labels === null || metric === 'fidelity') return first
+  if (metric !== undefined && !fits(first, metric, labels)) return first
+  const fitting = outputs.filter((output) => fits(output, metric, labels))
+  const exact = fitting.find((output) => hasClassesOf(labels, output))
+  if (exact !== undefined) return exact
+  const isScored = metric === undefined || /^class/.test(metricFacts(metric).labels)
+  const sizes = new Set(fitting.map(({ shape }) => shape?.[1]))
+  if (labels.kind !== 'classes' || !isScored || sizes.size < 2) return fitting[0] ?? first
+  const names = fitting.map(({ name }) => `"${name}"`).join(' or ')
+  const detail = `which output holds the scores of the classes, ${names}? Name it`
+  throw refuse('metric_unsuitable', `${pointer}/output`, 'output_ambiguous', detail)
+}
+
+/** Whether the metric, or any that is a default, judges the output by the labels. */
+function fits(
+  output: ValueSummary,
+  metric: MetricName | undefined,
+  labels: KnownLabels | null,
+): boolean {
+  if (metric !== undefined) return misfitOf(metric, output, labels) === null
+  return defaultMetric(output, labels).metric !== 'fidelity'
+}
+
+/** As many scores as there are classes in the labels, or one score of two. */
+function hasClassesOf({ kind, max }: KnownLabels, { shape }: ValueSummary): boolean {
+  if (kind !== 'classes' || max === undefined || shape === undefined) return false
+  const scores = shape.length === 1 ? 1 : shape[1]
+  return scores === max + 1 || (scores === 1 && max === 1)
 }
 
 function labelsFor(
@@ -165,12 +217,8 @@ function metricsThatFit(output: ValueSummary, labels: KnownLabels | null): reado
 }
 
 /** The same error, pointing at an element of the request, with what could be asked for instead. */
-function pointedAt(
-  pointer: string,
-  misfit: CodedError,
-  instead: readonly MetricName[],
-): CodedError {
-  const detail = `${misfit.message}; use ${instead.map((name) => `"${name}"`).join(' or ')}`
+function pointedAt(pointer: string, misfit: CodedError, instead: readonly string[]): CodedError {
+  const detail = `${misfit.message}; use ${instead.join(' or ')}`
   const fault: RequestFault = { pointer, code: misfit.code, detail }
   const details = { ...misfit.details, errors: [fault] }
   return new CodedError({ ...misfit.toJSON(), message: `${pointer}: ${detail}`, details })

@@ -51,7 +51,8 @@ const evaluation = {
     minLength: 1,
     maxLength: 256,
     optional: true,
-    description: 'Output of the model to judge; left out: the first.',
+    description:
+      'Output of the model to judge; left out: of several the one that the labels belong to, by its number of classes, else the first. Where labels could belong to outputs of different sizes the job is refused until it is named.',
   },
   outputs: {
     type: 'list',
