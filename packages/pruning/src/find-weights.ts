@@ -148,7 +148,7 @@ class Search {
       return whyNot('excluded_by_name', 'it is in nodes_to_exclude')
     }
     if (!opTypes.some((type) => type === node.opType)) {
-      return whyNot('excluded_by_type', 'its type is not in op_types')
+      return whyNot('excluded_by_type', 'its type is not in op_types_to_prune')
     }
     const wrong = uses.find(({ tensor }) => !FLOATS.has(tensor.dataType))
     if (wrong === undefined) return undefined

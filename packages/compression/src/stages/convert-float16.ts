@@ -17,6 +17,7 @@ import {
   writeDecisions,
   writeModel,
 } from './stage-files.js'
+import { unknownNames } from './unknown-names.js'
 
 /** Conv, Gemm, Softmax and many others know bfloat16 from here on. */
 const BFLOAT16_OPSET = 22
@@ -66,6 +67,10 @@ async function convertInput(
   return {
     ...converted,
     model: putAside(context, converted.model, 'converted'),
-    diagnostics: [...(raised?.diagnostics ?? []), ...converted.diagnostics],
+    diagnostics: [
+      ...unknownNames(prepared, params),
+      ...(raised?.diagnostics ?? []),
+      ...converted.diagnostics,
+    ],
   }
 }

@@ -2,6 +2,7 @@ import { pruneWeights } from '@pare/pruning'
 
 import type { StageFunction } from './stage.js'
 import { readModel, writeDecisions, writeModel } from './stage-files.js'
+import { unknownNames } from './unknown-names.js'
 
 /**
  * Makes the least important weights zero.
@@ -11,7 +12,8 @@ import { readModel, writeDecisions, writeModel } from './stage-files.js'
 export const run: StageFunction<'prune_weights'> = async (context) => {
   const { params } = context
   const { sparsity, threshold, op_types_to_prune: opTypes } = params
-  const pruned = pruneWeights(await readModel(context, 'model'), {
+  const model = await readModel(context, 'model')
+  const pruned = pruneWeights(model, {
     ...(sparsity === undefined ? {} : { sparsity }),
     ...(threshold === undefined ? {} : { threshold }),
     scope: params.scope,
@@ -19,7 +21,8 @@ export const run: StageFunction<'prune_weights'> = async (context) => {
     nodesToExclude: params.nodes_to_exclude,
     ...(opTypes.length === 0 ? {} : { opTypes }),
   })
-  const { layers, diagnostics } = pruned
+  const { layers } = pruned
+  const diagnostics = [...unknownNames(model, params), ...pruned.diagnostics]
   return {
     outputs: [
       writeModel(context, pruned.model),

@@ -4,6 +4,7 @@ import { calibratedRanges, quantizeFloat8 as quantize } from '@pare/quantization
 
 import type { StageParams, StageResult, StageSetting } from './stage.js'
 import { writeDecisions, writeModel } from './stage-files.js'
+import { unknownNames } from './unknown-names.js'
 
 /**
  * What `quantize_static` does for float8 types. Nothing is searched: the algorithms against the error
@@ -27,12 +28,13 @@ export async function quantizeFloat8(
   const {
     model: quantized,
     layers,
-    diagnostics,
+    diagnostics: found,
   } = quantize(model, calibratedRanges(model, statistics), {
     perChannel: params.per_channel,
     nodesToExclude: params.nodes_to_exclude,
     ...(opTypes.length === 0 ? {} : { opTypesToQuantize: opTypes }),
   })
+  const diagnostics = [...unknownNames(model, params), ...found]
   const float8 = layers.filter(({ decision }) => decision !== 'float')
   return {
     outputs: [

@@ -33,6 +33,7 @@ import {
   writeDecisions,
   writeModel,
 } from './stage-files.js'
+import { unknownNames } from './unknown-names.js'
 
 type Params = StageParams<'quantize_static'>
 type Context = StageContext<'quantize_static'>
@@ -83,7 +84,8 @@ export const run: StageFunction<'quantize_static'> = async (context) => {
         context.onProgress({ done, total, unit: 'candidates', message }),
     })
   })
-  const { layers, diagnostics, tried, sensitivity, rounds } = found
+  const { layers, tried, sensitivity, rounds } = found
+  const diagnostics = [...unknownNames(prepared, params), ...found.diagnostics]
   const integers = layers.filter(({ decision }) => decision === 'integer')
   return {
     outputs: [

@@ -10,6 +10,7 @@ import {
 import type { StageContext, StageFunction, StageParams } from './stage.js'
 import { computeOf, withSamples } from './stage-data.js'
 import { readModel, readShapes, writeDecisions, writeModel } from './stage-files.js'
+import { unknownNames } from './unknown-names.js'
 
 type Params = StageParams<'quantize_weights'>
 
@@ -25,11 +26,12 @@ export const run: StageFunction<'quantize_weights'> = async (context) => {
   const options = toOptions(params)
   const source = await readModel(context, 'model')
   const grams = await gramsFor(context, source, params)
-  const { model, layers, diagnostics } = await quantize(source, options, {
+  const { model, layers, ...quantized } = await quantize(source, options, {
     shapes: await readShapes(context),
     ...(grams === undefined ? {} : { grams }),
     onProgress: (progress) => context.onProgress({ ...progress, unit: 'layers' }),
   })
+  const diagnostics = [...unknownNames(source, params), ...quantized.diagnostics]
   return {
     outputs: [writeModel(context, model), await writeDecisions(context, { layers, diagnostics })],
     metrics: { layers: layers.length, diagnostics: diagnostics.length },

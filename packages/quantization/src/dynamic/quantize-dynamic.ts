@@ -1,7 +1,14 @@
 // Dynamic quantization: int8 weights in the file, activations quantized in each run by what they
 // then are. Needs no data. Suits MatMul-heavy models, where it is also faster than float. Bodies of
 // If, Loop and Scan are quantized like the main graph.
-import { type Diagnostic, editGraph, type Model, type Node, onnxOpset } from '@pare/graph'
+import {
+  type Diagnostic,
+  editGraph,
+  type Model,
+  type Node,
+  nodeLabel,
+  onnxOpset,
+} from '@pare/graph'
 import { type MicrosoftOpType, opKeyRow, opRow, type OpTable, type OpType } from '@pare/ops'
 import {
   REQUEST_TABLE,
@@ -145,7 +152,7 @@ class DynamicQuantization {
     if (this.opset < FIRST_OPSET) {
       return whyNot('opset_too_old', `the model's opset is below ${FIRST_OPSET}`)
     }
-    if (nodesToExclude?.includes(node.name) === true) {
+    if (nodesToExclude?.includes(nodeLabel(node)) === true) {
       return whyNot('excluded_by_name', 'it is in nodes_to_exclude')
     }
     const types: readonly string[] = opTypesToQuantize ?? DYNAMIC_DEFAULT_OP_TYPES

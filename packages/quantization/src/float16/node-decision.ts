@@ -49,7 +49,7 @@ export function staysWide(
   if (candidate.hasUnknownType) {
     return whyNot('unknown_type', 'the type of one of its inputs is not known')
   }
-  if (options.nodeBlockList.includes(node.name)) {
+  if (options.nodeBlockList.includes(nodeLabel(node))) {
     return whyNot('excluded_by_name', 'it is in node_block_list')
   }
   if (options.opBlockList.includes(node.opType)) {

@@ -14,6 +14,7 @@ import {
   indexGraph,
   type Model,
   type Node,
+  nodeLabel,
   onnxOpset,
 } from '@pare/graph'
 import { raiseOpset, type ValueShapes } from '@pare/passes'
@@ -153,7 +154,7 @@ class Float8Writer {
 
   private forbidden(node: Node): WhyNot | undefined {
     const { nodesToExclude = [], opTypesToQuantize } = this.choice
-    if (nodesToExclude.includes(node.name)) {
+    if (nodesToExclude.includes(nodeLabel(node))) {
       return whyNot('excluded_by_name', 'it is in nodes_to_exclude')
     }
     return opTypesToQuantize?.includes(node.opType) === false

@@ -1,6 +1,6 @@
 // The options and the statistics, as the placement asks for them.
 import type { CalibrationStatistics } from '@pare/calibration'
-import { indexGraph, type Model, type Node, onnxOpset } from '@pare/graph'
+import { indexGraph, type Model, type Node, nodeLabel, onnxOpset } from '@pare/graph'
 import { opFacts, sharesQuantization } from '@pare/ops'
 import { foldableActivation } from '@pare/passes'
 import { type WhyNot, whyNot } from '@pare/recipe'
@@ -56,7 +56,8 @@ function forbids(node: Node, options: ResolvedStaticOptions, opset: number): Why
   if (opset < needed) {
     return whyNot('opset_too_old', `the model's opset is ${opset}, ${needed} is needed`)
   }
-  if (options.nodesToExclude.includes(node.name)) {
+  const { nodesToExclude } = options
+  if (nodesToExclude.includes(nodeLabel(node))) {
     return whyNot('excluded_by_name', 'it is in nodes_to_exclude')
   }
   if (options.nodesToQuantize !== undefined && !options.nodesToQuantize.includes(node.name)) {

@@ -99,7 +99,7 @@ class Storing {
   private forbidden(node: Node): WhyNot | undefined {
     const { options, forced } = this.choice
     const { nodesToExclude, nodesToQuantize, opTypesToQuantize } = options
-    if (nodesToExclude.includes(node.name)) {
+    if (nodesToExclude.includes(nodeLabel(node))) {
       return whyNot('excluded_by_name', 'it is in nodes_to_exclude')
     }
     if (nodesToQuantize?.includes(node.name) === false) {
