@@ -147,13 +147,14 @@ describe('a model larger than one .onnx file may be', () => {
     ['quantize_static', { calibration: { samples: 8 } }],
     ['convert_float16', {}],
   ])('comes out of %s %j as it would from one file', async (type, options) => {
-    const large = await runJob({ type, ...options }, LOW_LIMIT, type)
-    const plain = await runJob({ type, ...options }, 2 ** 31, type)
+    const stage = `1-${type}`
+    const large = await runJob({ type, ...options }, LOW_LIMIT, stage)
+    const plain = await runJob({ type, ...options }, 2 ** 31, stage)
     expect(isBundle(pathOf(large.get('prepare')!, 'model'))).toBe(true)
-    const [archive, file] = [pathOf(large.get(type)!, 'model'), pathOf(plain.get(type)!, 'model')]
+    const [archive, file] = [pathOf(large.get(stage)!, 'model'), pathOf(plain.get(stage)!, 'model')]
     expect([isBundle(archive), isBundle(file)]).toEqual([true, false])
     expect(contentOf(archive)).toEqual(contentOf(file))
-    expect(large.get(type)!.metrics).toEqual(plain.get(type)!.metrics)
+    expect(large.get(stage)!.metrics).toEqual(plain.get(stage)!.metrics)
   })
 
   it('may come as one file from a time when the limit was higher', async () => {
