@@ -49,7 +49,7 @@ describe.each(availableSurroundings)('a worker in trouble, with %s', (surroundin
   })
 
   it('kills an engine that blocks its event loop when the time of the stage is over', async () => {
-    const { metrics } = await bench.startWorker({ stageTimeoutMs: 700 })
+    const { metrics } = await bench.startWorker({ stageTimeoutMs: 3000 })
     const test = await bench.submit(oneStage('spin'))
     const pid = await bench.pidOf(test, 'work')
     const job = await bench.ended(test)
