@@ -1,7 +1,14 @@
 // Folding into layers must not change what the model computes: onnxruntime judges.
 import { attr, checkModel, type Diagnostic, type Model, type Pass } from '@pare/graph'
 import { type AttributeSpec, model } from '@pare/graph/testing'
-import { foldAffine, foldBatchNorm, foldPad, matMulToGemm, normalizeGemm } from '@pare/passes'
+import {
+  flattenMatMulWeight,
+  foldAffine,
+  foldBatchNorm,
+  foldPad,
+  matMulToGemm,
+  normalizeGemm,
+} from '@pare/passes'
 import { createRandom, elementCount } from '@pare/tensor'
 import { describe, expect, it } from 'vitest'
 
@@ -249,6 +256,32 @@ describe('Gemm and MatMul', () => {
     const written = after.graph.initializers.get(after.graph.nodes[0]?.inputs[2] ?? '')
     expect(written?.dims).toEqual([4])
     await expectSameOutputs(before, after, { x: randomFloats([2, 3]) })
+  })
+
+  it('flattenMatMulWeight takes leading 1s off a weight that products alone read', async () => {
+    const products = (shape: readonly (number | string)[]) =>
+      model(opset)
+        .input('x', 'float32', shape)
+        .floats('w', [1, 3, 3], numbers([9], 1))
+        .node('MatMul', ['x', 'w'], ['p'])
+        .node('MatMul', ['p', 'w'], ['y'])
+        .output('y')
+    const before = products(['b', 'n', 3]).build()
+    const shapes = new Map([['p', { dataType: 'float32', dims: [2, 4, 3] }]] as const)
+    const { after } = run(flattenMatMulWeight({ shapes }), before)
+    const [first, second] = after.graph.nodes
+    expect(after.graph.initializers.get(first?.inputs[1] ?? '')?.dims).toEqual([3, 3])
+    expect(second?.inputs[1]).toBe(first?.inputs[1])
+    await expectSameOutputs(before, after, { x: randomFloats([2, 4, 3]) })
+
+    const lendsRank = products(['n', 3]).build()
+    const isRead = products(['b', 'n', 3]).node('Neg', ['w'], ['z']).output('z').build()
+    const isOutput = products(['b', 'n', 3]).output('w').build()
+    for (const other of [lendsRank, isRead, isOutput]) {
+      expect(run(flattenMatMulWeight({ shapes }), other).after.graph.nodes).toEqual(
+        other.graph.nodes,
+      )
+    }
   })
 
   it('matMulToGemm joins a product of matrices with its bias', async () => {

@@ -1,6 +1,7 @@
 export { deduplicateInitializers } from './deduplicate-initializers.js'
 export { errors } from './errors.js'
 export { extractConstants } from './extract-constants.js'
+export { flattenMatMulWeight, type FlattenMatMulWeightOptions } from './flatten-matmul-weight.js'
 export { flushTinyWeights } from './flush-tiny-weights.js'
 export { foldAffine } from './fold-affine.js'
 export { foldBatchNorm } from './fold-batch-norm.js'

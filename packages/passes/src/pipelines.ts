@@ -10,6 +10,7 @@ import {
 
 import { deduplicateInitializers } from './deduplicate-initializers.js'
 import { extractConstants } from './extract-constants.js'
+import { flattenMatMulWeight } from './flatten-matmul-weight.js'
 import { flushTinyWeights } from './flush-tiny-weights.js'
 import { foldAffine } from './fold-affine.js'
 import { foldBatchNorm } from './fold-batch-norm.js'
@@ -102,6 +103,7 @@ function foldingPasses(
     // Before folding into layers: an Identity in between would hide the layer.
     removeNoOps({ shapes }),
     normalizeGemm(),
+    flattenMatMulWeight({ shapes }),
     // Makes layers with a bias that BatchNormalization can fold into.
     matMulToGemm({ shapes }),
     foldPad(),
