@@ -13,7 +13,7 @@ import type {
   WebhookEndpoint,
 } from '@pare/contracts'
 
-import { until } from './until.js'
+import { type Limits, until } from './until.js'
 
 const examples = new URL('../../../examples/', import.meta.url)
 
@@ -102,14 +102,14 @@ export class Client {
   }
 
   /** The job in a terminal state. */
-  untilEnded(id: string): Promise<Job> {
+  untilEnded(id: string, limits: Limits = {}): Promise<Job> {
     return until(
       `${id} to end`,
       async () => {
         const job = await this.job(id)
         return TERMINAL.includes(job.state) ? job : null
       },
-      { everyMs: 50 },
+      { everyMs: 50, ...limits },
     )
   }
 

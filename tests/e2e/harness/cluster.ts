@@ -139,13 +139,14 @@ export class Cluster {
     return holder
   }
 
-  /** Kills a worker and starts another one; resolves when its engines are gone as well. */
+  /** Kills a worker and starts another one at once; resolves when its engines are gone as well. */
   async replaceWorker(worker: ServiceProcess): Promise<void> {
     const family = await descendantsOf(worker.pid)
     await worker.kill()
-    await untilGone(family)
     this.workers.splice(this.workers.indexOf(worker), 1)
-    await this.startWorker()
+    // An engine that was just born has to come up before it sees that its worker is gone, and engines
+    // run at a low priority: on a machine with much else to do that takes its time.
+    await Promise.all([this.startWorker(), untilGone(family, { limitMs: 60_000 })])
   }
 
   /** Waits until a stage of this kind runs; answers the worker that has it. */
