@@ -1,3 +1,10 @@
+export {
+  type ClusteredLayer,
+  type ClusteredWeight,
+  clusterWeights,
+  type ClusterWeightsOptions,
+  type ClusterWeightsResult,
+} from './cluster-weights.js'
 export { errors } from './errors.js'
 export { PRUNE_WEIGHTS_DEFAULTS, type PruneWeightsOptions } from './options.js'
 export {

@@ -13,6 +13,9 @@ import type { Working } from './working.js'
 type PlainType = PlainStep['type']
 
 const PLANNERS: { readonly [Type in PlainType]: StepPlanner<StepOf<Type>> } = {
+  cluster_weights: ({ type, ...params }, { model }, scope) =>
+    steppedBy(scope.add({ kind: type, params, inputs: { model } })),
+
   convert_float16: ({ type, ...params }, { model, shapes }, scope) =>
     steppedBy(scope.add({ kind: type, params, inputs: { model, shapes } })),
 

@@ -51,6 +51,28 @@ describe('prune_weights before', () => {
   })
 })
 
+describe('cluster_weights', () => {
+  it('after prune_weights keeps the zeros, and what is left compresses better', async () => {
+    const { report, page } = await job([PRUNE, { type: 'cluster_weights' }])
+    const [pruned, clustered] = report.steps
+    expect(report.steps.map(({ label }) => label)).toEqual(['1-prune_weights', '2-cluster_weights'])
+    expect(clustered!.sparsity).toBe(pruned!.sparsity)
+    expect(clustered!.size!.ratio).toBeCloseTo(1, 1)
+    expect(clustered!.size!.gzip_ratio).toBeLessThan(pruned!.size!.gzip_ratio * 0.6)
+    expect(clustered!.primary).toEqual(report.evaluation.primary)
+    const own = report.layers.filter(({ step }) => step === '2-cluster_weights')
+    expect(own.map(({ decision, scheme }) => [decision, scheme])).toEqual(
+      own.map(() => ['clustered', 'clustered']),
+    )
+    expect(page).toContain('clusters 16')
+  })
+
+  it('is refused behind a step whose weights are narrow, with the order that works', async () => {
+    const steps = [{ type: 'quantize_dynamic' }, { type: 'cluster_weights' }]
+    await expect(job(steps)).rejects.toThrow(/put cluster_weights before quantize_dynamic/)
+  })
+})
+
 describe('repeat', () => {
   const REPEAT = { type: 'repeat', steps: [{ type: 'prune_weights' }], max_rounds: 5 }
 

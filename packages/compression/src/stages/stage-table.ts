@@ -60,6 +60,12 @@ export const STAGE_TABLE = {
     usesDevice: true,
     module: () => import('./calibrate.js'),
   }),
+  cluster_weights: stage<OwnParams<'cluster_weights'>>()({
+    inputs: { model: 'one' },
+    outputs: ['model', 'decisions'],
+    usesDevice: false,
+    module: () => import('./cluster-weights.js'),
+  }),
   convert_float16: stage<OwnParams<'convert_float16'>>()({
     inputs: { model: 'one', shapes: 'one' },
     outputs: ['model', 'decisions'],

@@ -1,4 +1,5 @@
 import type { StepSpec } from '../language/parameter.js'
+import { clusterWeights } from './cluster-weights.js'
 import { convertFloat16 } from './convert-float16.js'
 import { pruneWeights } from './prune-weights.js'
 import { quantizeDynamic } from './quantize-dynamic.js'
@@ -7,6 +8,7 @@ import { quantizeWeights } from './quantize-weights.js'
 
 /** The steps that change a model once, in alphabetical order: all that a `repeat` may hold. */
 export const PLAIN_STEP_TABLE = {
+  cluster_weights: clusterWeights,
   convert_float16: convertFloat16,
   prune_weights: pruneWeights,
   quantize_dynamic: quantizeDynamic,
