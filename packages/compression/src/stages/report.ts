@@ -8,7 +8,7 @@ import type { Decisions } from '../report/decisions.js'
 import { renderReport } from '../report/html/render-report.js'
 import type { ConstraintCheck, Report } from '../report/report.js'
 import type { StepResult } from '../report/step-rows.js'
-import type { StageContext, StageFunction } from './stage.js'
+import type { StageContext, StageFunction, StageParams } from './stage.js'
 import {
   hasInput,
   inputOf,
@@ -23,8 +23,9 @@ import {
  * Gathers what the other stages found and judges the constraints.
  *
  * Inputs `original`, `result`, `preparation`, `evaluation`, `data`, by step `decisions` and
- * `measurements`, and where there are any `statistics` and `data_quality`; params as the catalogue's. Outputs `report`, and `page`, the same for people to read; fails
- * the job with `constraint_unmet`, keeping the result, when a constraint does not hold.
+ * `measurements`, and where there are any `statistics` and `data_quality`; params as the catalogue's.
+ * Outputs `report`, and `page`, the same for people to read; fails the job with `constraint_unmet`,
+ * keeping the result, when a constraint does not hold.
  */
 export const run: StageFunction<'report'> = async (context) => {
   const document = await readReport(context)
@@ -32,7 +33,7 @@ export const run: StageFunction<'report'> = async (context) => {
   return {
     outputs: [await writeJson(context, 'report', document), await writePage(context, document)],
     metrics: headline(document),
-    ...(unmet.length === 0 ? {} : { failure: constraintUnmet(unmet) }),
+    ...(unmet.length === 0 ? {} : { failure: constraintUnmet(unmet, context.params.steps) }),
   }
 }
 
@@ -92,15 +93,25 @@ function headline({ evaluation: { primary, ratios }, constraints }: Report): Jso
   }
 }
 
-function constraintUnmet(unmet: readonly ConstraintCheck[]) {
+function constraintUnmet(unmet: readonly ConstraintCheck[], steps: StageParams<'report'>['steps']) {
   const list = unmet.map(
     ({ name, limit, measured }) =>
       `${name} is ${limit} and ${measured === null ? 'an error appeared where there was none' : `the drop is ${measured.toPrecision(3)}`}`,
   )
   return errors
     .constraint_unmet(
-      `${list.join('; ')}: the best candidate is kept among the artifacts; allow a larger drop, exclude the layers with the lowest SQNR (nodes_to_exclude), or calibrate on more data`,
+      `${list.join('; ')}: the best candidate is kept among the artifacts; allow a larger drop${adviceFor(steps)}, or exclude the layers that lose most (nodes_to_exclude)`,
       { details: { constraints: unmet } },
     )
     .toJSON()
+}
+
+/** What else there is to change, in the recipe that was followed. */
+function adviceFor(steps: StageParams<'report'>['steps']): string {
+  const types = new Set(steps.map(({ step }) => step.type))
+  const advice = [
+    types.has('prune_weights') ? ', prune less' : '',
+    types.has('quantize_static') ? ', calibrate on more data' : '',
+  ]
+  return advice.join('')
 }
