@@ -36,6 +36,11 @@ export interface NumberSpec extends Described {
   readonly default?: number
   /** What a step inside `repeat` walks where the parameter is left out. */
   readonly defaultRange?: Range
+  /**
+   * Which way a step goes further in the rounds of `repeat`: the other way nothing is left to do, since
+   * a round goes on from the last that held. Absent: both ways.
+   */
+  readonly furtherBy?: 'rising' | 'falling'
   /** Which of the other parameters, as given, take the place of this one: it has no default then. */
   readonly unless?: (given: Readonly<Record<string, unknown>>) => boolean
 }

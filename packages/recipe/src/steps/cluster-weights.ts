@@ -15,6 +15,7 @@ export const clusterWeights = {
       minimum: 2,
       maximum: 256,
       default: 16,
+      furtherBy: 'falling',
       description:
         'How many different values the weights of a layer take at most; zero is one of them where there are zeros.',
     },

@@ -31,6 +31,7 @@ const parameters = {
     exclusiveMaximum: 1,
     default: 0.5,
     defaultRange: { from: 0.3, to: 0.95 },
+    furtherBy: 'rising',
     unless: isSparsityFixed,
     description:
       'Which part of the weights becomes zero. 0.5 where neither a threshold nor a pattern of N:M is given; inside repeat it rises from 0.3 to 0.95.',
@@ -40,6 +41,7 @@ const parameters = {
     exclusiveMinimum: 0,
     maximum: 1e6,
     optional: true,
+    furtherBy: 'rising',
     description: 'Instead of sparsity: weights of a smaller magnitude become zero.',
   },
   scope: {

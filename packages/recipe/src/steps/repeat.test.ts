@@ -78,6 +78,8 @@ describe('repeat', () => {
     expect(inner({ type: 'prune_weights' })).toMatchObject({ sparsity: { from: 0.3, to: 0.95 } })
     const own = { from: 0.5, to: 0.6 }
     expect(inner({ type: 'prune_weights', sparsity: own })).toMatchObject({ sparsity: own })
+    const clusters = { from: 64, to: 4 }
+    expect(inner({ type: 'cluster_weights', clusters })).toMatchObject({ clusters })
     const threshold = { from: 0.01, to: 0.1 }
     expect(inner({ type: 'prune_weights', threshold })).not.toHaveProperty('sparsity')
   })
@@ -98,6 +100,11 @@ describe('repeat', () => {
     [
       { type: 'prune_weights', sparsity: { from: 0.5, to: 0.2 } },
       'steps/0/sparsity',
+      'parameter_contradiction',
+    ],
+    [
+      { type: 'cluster_weights', clusters: { from: 4, to: 64 } },
+      'steps/0/clusters',
       'parameter_contradiction',
     ],
     [

@@ -1,7 +1,13 @@
 import { isRecord } from '../json.js'
 import { isRange } from '../language/check-scalar.js'
 import { FORMS } from '../language/form.js'
-import type { Contradiction, ParameterTable, Range, StepSpec } from '../language/parameter.js'
+import type {
+  Contradiction,
+  NumberSpec,
+  ParameterTable,
+  Range,
+  StepSpec,
+} from '../language/parameter.js'
 import type { ParameterValues } from '../language/parameter-value.js'
 import { PLAIN_STEP_TABLE } from './plain-step-table.js'
 
@@ -24,37 +30,43 @@ const parameters = {
 } as const satisfies ParameterTable
 
 function contradictions({ steps }: ParameterValues<typeof parameters>): readonly Contradiction[] {
-  const ranges = steps.flatMap((step, i) => rangesIn(step, `steps/${i}`))
+  const ranges = steps.flatMap((step, i) =>
+    rangesIn(PLAIN_STEP_TABLE[step.type].parameters, step, `steps/${i}`),
+  )
   if (steps.length > 0 && ranges.length === 0) {
     const detail =
       'nothing changes from round to round: give a number inside a range {"from": …, "to": …}, or leave out the sparsity of prune_weights'
     return [{ parameter: 'steps', detail }]
   }
-  return ranges.flatMap(({ parameter, range }) => {
-    const detail = rangeProblem(range)
+  return ranges.flatMap(({ parameter, range, spec }) => {
+    const detail = rangeProblem(range, spec)
     return detail === undefined ? [] : [{ parameter, detail }]
   })
 }
 
-/** A round goes on from the last that held: what that took away does not come back. */
-function rangeProblem({ from, to }: Range): string | undefined {
+function rangeProblem({ from, to }: Range, { furtherBy }: NumberSpec): string | undefined {
   if (from === to) return 'the range begins where it ends; write the number alone'
-  if (from < to) return undefined
-  return `the range falls, and rounds go further and further: write {"from": ${to}, "to": ${from}}`
+  if (furtherBy === undefined || furtherBy === (from < to ? 'rising' : 'falling')) return undefined
+  return `rounds go further with a ${furtherBy} range: write {"from": ${to}, "to": ${from}}`
 }
 
 interface FoundRange {
   /** Its path below the repeat. */
   readonly parameter: string
   readonly range: Range
+  readonly spec: NumberSpec
 }
 
-/** All ranges in a parsed step, those in its groups too. */
-function rangesIn(value: object, path: string): readonly FoundRange[] {
-  if (isRange(value)) return [{ parameter: path, range: value }]
-  return Object.entries(value).flatMap(([name, member]: [string, unknown]) =>
-    isRecord(member) ? rangesIn(member, `${path}/${name}`) : [],
-  )
+/** All ranges among parsed values, those in groups too. */
+function rangesIn(table: ParameterTable, values: object, path: string): readonly FoundRange[] {
+  return Object.entries(values).flatMap(([name, value]: [string, unknown]) => {
+    const spec = table[name]
+    const parameter = `${path}/${name}`
+    if (spec?.type === 'group' && isRecord(value))
+      return rangesIn(spec.parameters, value, parameter)
+    if (spec?.type !== 'integer' && spec?.type !== 'number') return []
+    return isRange(value) ? [{ parameter, range: value, spec }] : []
+  })
 }
 
 export const repeat = {
