@@ -7,7 +7,7 @@ import {
   nodeLabel,
   subgraphsOf,
 } from '@pare/graph'
-import { type Layer, readLayer } from '@pare/ops'
+import { type Layer, opSet, readLayer } from '@pare/ops'
 import { NO_SHAPES, rankOf, type ValueShapes } from '@pare/passes'
 import { WEIGHT_OP_TYPES, type WhyNot, whyNot } from '@pare/recipe'
 import { elementCount, type Tensor } from '@pare/tensor'
@@ -76,12 +76,27 @@ interface Search {
 
 function search(graph: Graph, index: GraphIndex, { find, layers, kept }: Search): void {
   for (const node of graph.nodes) {
-    if (node.domain !== '' || !CANDIDATES.has(node.opType)) continue
+    if (node.domain !== '') continue
+    if (RECURRENT.has(node.opType) && isLayer(node, index)) kept.set(node, recurrentStays(node))
+    if (!CANDIDATES.has(node.opType)) continue
     const found = weightLayer(node, index, find)
     if (found === undefined) continue
     if ('reason' in found) kept.set(node, found)
     else layers.push(found)
   }
+}
+
+/** Most of the weights of a recurrent network: that they stay must not go unsaid. */
+const RECURRENT = opSet('GRU', 'LSTM', 'RNN')
+
+function isLayer(node: Node, index: GraphIndex): boolean {
+  const read = readLayer(node, index)
+  return read !== undefined && !('reason' in read)
+}
+
+function recurrentStays({ opType }: Node): WhyNot {
+  const message = `onnxruntime has no kernel of ${opType} for weights in blocks; quantize_dynamic stores them in integers${opType === 'LSTM' ? '' : ' by request'}`
+  return whyNot('no_kernel', message)
 }
 
 function searchBodies(graph: Graph, outer: GraphIndex, found: Search): void {

@@ -303,6 +303,26 @@ describe('quantizeWeights', () => {
     })
   })
 
+  it('leaves recurrent layers float and says so', async () => {
+    const built = model({ opset: 17 })
+      .input('x', 'float32', ['t', 'n', 70])
+      .floats('wi', [1, 32, 70], randomValues(2240, 4))
+      .floats('r', [1, 32, 8], randomValues(256, 5))
+      .node('LSTM', ['x', 'wi', 'r'], ['h'], { hidden_size: 8 })
+      .floats('w', [8, 4], randomValues(32, 6))
+      .node('MatMul', ['h', 'w'], ['y'])
+      .output('y')
+      .build()
+    const { layers, diagnostics } = await quantizeWeights(built)
+    expect(layers).toMatchObject([
+      { opType: 'LSTM', decision: 'float', reason: 'no_kernel' },
+      { opType: 'MatMul', decision: 'quantized' },
+    ])
+    expect(diagnostics).toContainEqual(
+      expect.objectContaining({ code: 'no_kernel', opType: 'LSTM' }),
+    )
+  })
+
   it('does not guess the rank that a weight [1, K, N] lends', async () => {
     const built = model({ opset: 17 })
       .input('x', 'float32')
