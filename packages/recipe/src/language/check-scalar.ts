@@ -16,7 +16,8 @@ export function problemWith(spec: ScalarSpec, value: unknown): string | undefine
         : `expected one of ${spec.choices.map((choice) => JSON.stringify(choice)).join(', ')}`
     case 'integer':
     case 'number':
-      return isNumberOf(spec, value) ? undefined : `expected ${numberWords(spec)}`
+      if (isNumberOf(spec, value)) return undefined
+      return `expected ${numberWords(spec)}${isRange(value) ? '; a range stands in the steps of a repeat only' : ''}`
     case 'string':
       return isText(value, spec)
         ? undefined

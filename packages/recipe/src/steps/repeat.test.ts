@@ -117,6 +117,15 @@ describe('repeat', () => {
     expect(faultsOf(repeat(step))).toMatchObject([{ pointer: `#/recipe/steps/0/${name}`, code }])
   })
 
+  it('is where ranges stand, and says so of others', () => {
+    const sparsity = { from: 0.2, to: 0.5 }
+    expect(faultsOf({ type: 'prune_weights', sparsity })).toMatchObject([
+      {
+        detail: expect.stringMatching(/below 1; a range stands in the steps of a repeat/) as string,
+      },
+    ])
+  })
+
   it('needs steps, and the constraint that ends it', () => {
     expect(faultsOf(repeat())).toMatchObject([
       { pointer: '#/recipe/steps/0/steps', code: 'recipe_length' },
