@@ -107,6 +107,8 @@ function missingMacs({ macs_nodes_not_counted: missing }: ModelMeasurements): st
 }
 
 const NEGLIGIBLE_SLOWDOWN = 0.02
+/** Less than that would be "1.00 times the size". */
+const NEGLIGIBLE_GROWTH = 0.005
 
 function findWarnings(evaluation: EvaluationResult): SummaryWarning[] {
   return [...oddOutputs(evaluation), ...losses(evaluation)]
@@ -129,7 +131,7 @@ function oddOutputs({ fidelity }: EvaluationResult): SummaryWarning[] {
 
 function losses({ ratios, latency, primary }: EvaluationResult): SummaryWarning[] {
   const warnings: SummaryWarning[] = []
-  if (ratios.size > 1) {
+  if (ratios.size > 1 + NEGLIGIBLE_GROWTH) {
     const message = `the file is ${ratios.size.toFixed(2)} times the size of the original`
     warnings.push({ code: 'larger', message })
   }
@@ -141,8 +143,10 @@ function losses({ ratios, latency, primary }: EvaluationResult): SummaryWarning[
   const interval = primary.drop_interval
   // Of agreement anything below all is a loss; how much is tolerable is the constraint's affair.
   if (interval !== null && interval.low > 0 && primary.name !== 'fidelity') {
-    const changed = metricWords(primary.name).better === 'lower' ? 'grew' : 'fell'
-    const message = `${primary.name} ${changed} by ${percent(primary.drop ?? 0)}, more than chance explains`
+    const { better, drop: kind } = metricWords(primary.name)
+    const amount = ((primary.drop ?? 0) * 100).toFixed(2)
+    const by = `${better === 'lower' ? 'grew' : 'fell'} by ${amount} ${kind === 'difference' ? 'points' : '%'}`
+    const message = `${primary.name} ${by}, more than chance explains`
     warnings.push({ code: 'less_accurate', message })
   }
   if (ratios.memory !== null && ratios.memory > 1.05) {
