@@ -38,22 +38,27 @@ function* constantsOf(graph: Graph): Generator<ServedConstant> {
   }
 }
 
-const UNPACKING = opSet('Cast', 'DequantizeLinear', 'Identity', 'Reshape', 'Transpose')
+const MOVING = opSet('Cast', 'DequantizeLinear', 'Identity', 'Reshape', 'Slice', 'Transpose')
+/** Of codes and scales, not of an activation and a constant. */
+const COMBINING = opSet('Mul', 'Sub')
 
 /** The first reader that computes with it. */
 function readerOf(value: string, index: GraphIndex): Node | null {
   const reader = index.consumers(value)[0]
   if (reader === undefined) return null
-  if (!UNPACKING.has(reader.opType) || !unpacksConstant(reader, index)) return reader
+  if (!unpacksConstant(reader, index)) return reader
   return readerOf(reader.outputs[0] ?? '', index) ?? reader
 }
 
 /** Of an activation the DequantizeLinear itself is what its scale is for. */
 function unpacksConstant(node: Node, index: GraphIndex): boolean {
-  const [data = ''] = node.inputs
-  if (index.constant(data) !== undefined) return true
-  const source = index.producer(data)
-  return source !== undefined && UNPACKING.has(source.opType) && unpacksConstant(source, index)
+  const combines = COMBINING.has(node.opType)
+  if (!combines && !MOVING.has(node.opType)) return false
+  return (combines ? node.inputs : node.inputs.slice(0, 1)).every((value) => {
+    if (index.constant(value) !== undefined) return true
+    const source = index.producer(value)
+    return source !== undefined && unpacksConstant(source, index)
+  })
 }
 
 /** Small types packed as the file packs them; texts are not counted. */
