@@ -125,6 +125,17 @@ describe('repeat', () => {
     expect(modelOf(last)).toBe('4/1-prune_weights')
   })
 
+  it('measures behind every step of a round where the request asks for that', () => {
+    const steps = [{ type: 'prune_weights' }, { type: 'prune_weights', pattern: '4:8' }]
+    const repeat = { type: 'repeat', steps, max_rounds: 2 }
+    expect(namesOf(planOf([repeat]))).not.toContain('1/1-measure')
+    const asked = planOf([repeat], { evaluation: { each_step: true } })
+    expect(namesOf(asked)).toEqual([
+      'prepare',
+      ...['1/1-prune_weights', '1/1-measure', '1/2-prune_weights', '1/measure'],
+    ])
+  })
+
   it('delivers the first round where not even that held: the best there is', () => {
     const last = playOut(planOf([REPEAT]), [0.5]).at(-1)!
     expect(modelOf(last)).toBe('1/1-prune_weights')

@@ -20,8 +20,9 @@ export function planRepeat(
     const { result, drop } = planRound(step, fraction, held, scope.nextRound())
     if (drop === undefined) return 'undecided'
     const { max_drop: limit = 0 } = scope.basis.request.constraints
-    if (drop === null || drop > limit)
+    if (drop === null || drop > limit) {
       return round === 0 && start.trail.length === 0 ? result : rejectRound(held, result)
+    }
     held = result
   }
   return held
@@ -39,10 +40,15 @@ function planRound(
   held: Working,
   scope: PlanScope,
 ): Round {
-  const stepped = steps.reduce(
-    (working, step, at) => takeStep(stepAt(step, fraction), working, scope.step(at + 1)),
-    held,
-  )
+  const { each_step: everywhere } = scope.basis.request.evaluation
+  const stepped = steps.reduce((working, step, at) => {
+    const place = scope.step(at + 1)
+    const next = takeStep(stepAt(step, fraction), working, place)
+    // Behind the last stands the measurement of the round.
+    if (!everywhere || at === steps.length - 1) return next
+    const measure = planMeasure(next.model, place, { judges: true })
+    return measured(next, measure.output('measurement'))
+  }, held)
   const measure = planMeasure(stepped.model, scope, { judges: true })
   const result = measured(stepped, measure.output('measurement'))
   const metrics = scope.metricsOf(measure)

@@ -87,7 +87,7 @@ export interface StepRow {
   readonly kept: boolean
   /** What was lost; null where nobody asked. */
   readonly primary: PrimaryMetric | null
-  /** Null of a step inside a round, behind which nothing is measured. */
+  /** Null of a step inside a round where nothing was measured behind it. */
   readonly size: (FileSize & { readonly ratio: number; readonly gzip_ratio: number }) | null
   readonly sparsity: number | null
   /** Multiply-accumulates of one sample. */
