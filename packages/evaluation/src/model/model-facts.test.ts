@@ -68,6 +68,26 @@ describe('modelFacts', () => {
     expect(modelFacts(built)).toMatchObject({ parameters: 4, sparsity: 0.75 })
   })
 
+  it('does not count what fills up the last block of a row', () => {
+    const built = model()
+      .input('x', 'float32', ['n', 1, 1, 3])
+      .initializer('q', tensorFromInts('uint8', [1, 2, 2], [7, 1, 3, 0]))
+      .initializer('zp', tensorFromInts('uint8', [1, 2, 1], [7, 3]))
+      .floats('s', [1, 2, 1], [1, 1])
+      .initializer('flat', tensorFromInts('int64', [2], [1, 4]))
+      .initializer('zero', tensorFromInts('int64', [1], [0]))
+      .initializer('three', tensorFromInts('int64', [1], [3]))
+      .node('Cast', ['q'], ['f'], { to: 1 })
+      .node('Cast', ['zp'], ['z'], { to: 1 })
+      .node('Sub', ['f', 'z'], ['d'])
+      .node('Mul', ['d', 's'], ['m'])
+      .node('Reshape', ['m', 'flat'], ['r'])
+      .node('Slice', ['r', 'zero', 'three'], ['w'])
+      .output('w')
+      .build()
+    expect(modelFacts(built).sparsity).toBeCloseTo(2 / 3, 6)
+  })
+
   it('counts constants of nodes, bodies of If, and domains', () => {
     const body = model().node('com.microsoft::Gelu', ['x'], ['g']).output('g').graph()
     const branching = model({ domains: { 'com.microsoft': 1 } })

@@ -21,17 +21,19 @@ export interface ModelFacts {
 
 export function modelFacts(model: Model): ModelFacts {
   let [parameters, weights, zeros] = [0, 0, 0]
-  for (const { tensor, zeroPoint, packed } of constants(model)) {
+  for (const { tensor, zeroPoint, packed, columns } of constants(model)) {
     if (packed !== undefined) {
       parameters += packed.elements
       weights += packed.elements
       zeros += packed.zeros
       continue
     }
-    if (tensor.dims.length > 0) parameters += elementCount(tensor.dims)
+    const row = elementCount(tensor.dims.slice(1))
+    const elements = columns === undefined ? elementCount(tensor.dims) : tensor.dims[0]! * columns
+    if (tensor.dims.length > 0) parameters += elements
     if (tensor.dims.length < 2 || !isWeight(tensor)) continue
-    weights += elementCount(tensor.dims)
-    zeros += countZeros(tensor, zeroPoint)
+    weights += elements
+    zeros += countZeros(tensor, zeroPoint, { row, columns: columns ?? row })
   }
   const opTypes = opTypesOf(model)
   return {
@@ -48,6 +50,8 @@ interface Constant {
   readonly zeroPoint?: ZeroPoint
   /** What it holds, where that is several weights to a byte. */
   readonly packed?: PackedWeight
+  /** Weights that a row really has, where rows were filled up. */
+  readonly columns?: number | undefined
 }
 
 interface ZeroPoint {
@@ -80,7 +84,10 @@ function* constants(model: Model): Generator<Constant> {
       if (quantizationParameters.has(name)) continue
       const [zeroPoint, packed] = [zeroPoints.get(name), packedWeights.get(name)]
       if (packed !== undefined) yield { tensor, packed }
-      else yield zeroPoint === undefined ? { tensor } : { tensor, zeroPoint }
+      else {
+        const stored = { tensor, columns: casts.columns.get(name) }
+        yield zeroPoint === undefined ? stored : { ...stored, zeroPoint }
+      }
     }
   }
 }
@@ -105,12 +112,17 @@ function isWeight({ dataType, data }: Tensor): boolean {
   return data.kind !== 'strings' && !/^(u?int(32|64)|bool|string|complex)/.test(dataType)
 }
 
-function countZeros(tensor: Tensor, zeroPoint: ZeroPoint | undefined): number {
+/** Among the first `columns` of each row of so many elements. */
+function countZeros(
+  tensor: Tensor,
+  zeroPoint: ZeroPoint | undefined,
+  { row, columns }: { readonly row: number; readonly columns: number },
+): number {
   const values = toNumbers(tensor) as ArrayLike<number>
   const zeroAt = zeroLookup(tensor, zeroPoint)
   let zeros = 0
   for (let index = 0; index < values.length; index++) {
-    if (values[index] === zeroAt(index)) zeros++
+    if (index % row < columns && values[index] === zeroAt(index)) zeros++
   }
   return zeros
 }
