@@ -119,7 +119,12 @@ describe('a job', () => {
   })
 
   it('says why it compares with the original where no metric fits', async () => {
-    const { report, page } = await runJob({}, { image: arrays.image, label: arrays.bright })
+    // One class of three per sample: neither pixels nor a single score can say which.
+    const classes = int64Array(
+      [SAMPLES],
+      Array.from(isBright, (bright, at) => (at === 0 ? 2 : bright)),
+    )
+    const { report, page } = await runJob({}, { image: arrays.image, label: classes })
     expect(report.evaluation.primary.name).toBe('fidelity')
     expect(report.metric_reason).toMatch(/top1 needs an output of shape .* rank 4/)
     expect(page).toMatch(/has rank 4: the result is compared with the\s+original/)
