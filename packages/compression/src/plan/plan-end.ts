@@ -1,4 +1,4 @@
-import { DATASET_ROLES, type PlannedArtifact, type PlannedSource } from '@pare/recipe'
+import type { PlannedArtifact, PlannedSource } from '@pare/recipe'
 
 import type { StageParams } from '../stages/stage.js'
 import { judgedOutputs, reportedMetric } from './choose-metric.js'
@@ -39,12 +39,7 @@ function reported(basis: PlanBasis, trail: readonly TakenStep[]): StageParams<'r
   return {
     ...{ constraints, target, recipe },
     ...reportedMetric(judgedBy),
-    datasets: Object.fromEntries(
-      DATASET_ROLES.flatMap((role) => {
-        const sha256 = datasets[role]
-        return sha256 === undefined ? [] : [[role, sha256] as const]
-      }),
-    ),
+    datasets,
     steps: trail.map(({ label, step, round, kept }) => ({
       ...{ label, step, kept },
       ...(round === undefined ? {} : { round }),

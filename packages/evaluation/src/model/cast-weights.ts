@@ -1,5 +1,5 @@
 // Integer weights that plain operators turn into floats: Cast → (Sub zero point) → Mul scale.
-import { type Graph, type GraphIndex, indexGraph, type Node } from '@pare/graph'
+import type { Graph, GraphIndex, Node } from '@pare/graph'
 import { type Tensor, toNumbers } from '@pare/tensor'
 
 export interface CastWeights {
@@ -14,12 +14,12 @@ export interface CastWeights {
   readonly parameters: ReadonlySet<string>
 }
 
-export function castWeights(graph: Graph): CastWeights {
-  const index = indexGraph(graph)
+/** `index` is that of the graph. */
+export function castWeights({ nodes }: Graph, index: GraphIndex): CastWeights {
   const zeroPoints = new Map<string, Tensor>()
   const columns = new Map<string, number>()
   const parameters = new Set<string>()
-  for (const node of graph.nodes) {
+  for (const node of nodes) {
     if (node.opType !== 'Mul') continue
     const scaled = node.inputs[0] ?? ''
     const subtraction = producerOf(index, scaled, 'Sub')

@@ -72,7 +72,7 @@ function* constants(model: Model): Generator<Constant> {
       const value = node.opType === 'Constant' && node.attributes.get('value')
       if (value && value.type === 'tensor') yield { tensor: value.value }
     }
-    const casts = castWeights(graph)
+    const casts = castWeights(graph, index)
     for (const [name, tensor] of casts.zeroPoints) {
       zeroPoints.set(name, { tensor, axis: tensor.dims.findLastIndex((size) => size > 1) })
     }
